@@ -1,0 +1,75 @@
+# make run     the whole product on this machine, until Ctrl-C     make run ARGS=--once
+# make test    everything that has to pass                         make test ARGS="-k spool"
+# PYTHON names the interpreter of the virtual environment: make run PYTHON=python3.13
+.POSIX:
+.PHONY: run test lint format docs lock bench clean mariadb
+
+PYTHON = python3
+ARGS =
+BIN = .venv/bin
+PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+
+run: .stamps/all
+	$(BIN)/compliance up $(ARGS)
+
+test: lint mariadb
+	$(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS)
+
+lint: .stamps/dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/python -m scripts.document_cli --check
+
+format: .stamps/dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+docs: .stamps/dev
+	$(BIN)/python -m scripts.document_cli
+
+# Each prints its own figures; benchmarks/[a-z]*.py leaves out what they share.
+bench: .stamps/dev
+	@for file in benchmarks/[a-z]*.py; do echo "$$file"; $(BIN)/python "$$file" || exit 1; done
+
+# The newest of everything that pyproject.toml allows, as one set; run the tests before keeping it.
+lock: .venv/bin/python
+	rm -rf .stamps/lock
+	$(BIN)/python -m venv .stamps/lock
+	.stamps/lock/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[all,dev]'
+	@{ head -1 constraints.txt && .stamps/lock/bin/python -m pip freeze --exclude-editable; } > .stamps/constraints.txt
+	mv .stamps/constraints.txt constraints.txt
+	rm -rf .stamps/lock
+
+clean:
+	rm -rf .venv .stamps build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.stamps/all: .venv/bin/python pyproject.toml constraints.txt
+	$(PIP) --editable '.[all]'
+	@mkdir -p .stamps && touch .stamps/all
+
+.stamps/dev: .venv/bin/python pyproject.toml constraints.txt
+	$(PIP) --editable '.[all,dev]'
+	@mkdir -p .stamps && touch .stamps/dev .stamps/all
+
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo 'compliance needs Python 3.11 or newer; where it has another name: make PYTHON=python3.13' >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+	  echo 'This Python cannot make a virtual environment. On Debian and Ubuntu: sudo apt-get install python3-venv' >&2; \
+	  exit 1; }
+	rm -rf .venv .stamps
+	$(PYTHON) -m venv .venv
+
+# The server's program alone: no service is started, the tests start their own.
+mariadb:
+	@if [ -n "$$COMPLIANCE_TEST_MYSQL" ] || command -v mariadbd >/dev/null || [ -x /usr/sbin/mariadbd ]; then :; \
+	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends mariadb-server-core mariadb-client-core; \
+	else \
+	  echo 'The tests run a real MariaDB. On Debian and Ubuntu: sudo apt-get install mariadb-server-core mariadb-client-core' >&2; \
+	  echo 'or name a MySQL whose user may make databases: COMPLIANCE_TEST_MYSQL=mysql://user:password@host/' >&2; \
+	  exit 1; \
+	fi

@@ -1,0 +1,210 @@
+"""`compliance agent ...`: look at this host, tell its server, and say how that stands."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from compliance import console
+from compliance.console import Column, Format
+from compliance.errors import ComplianceError, Refused, Unreachable, WrongUsage
+from compliance.settings import private_folder
+
+if TYPE_CHECKING:
+    from compliance.agent.config import Given
+    from compliance.agent.loop import Sent
+    from compliance.agent.snapshot import Snapshot
+
+app = typer.Typer(help="Look at this host and report what is seen.", no_args_is_help=True)
+
+Kinds = Annotated[
+    list[str] | None,
+    typer.Argument(
+        help="host os addresses cpu processes sessions, or so-name so-version ps users; all by default.",
+        show_default=False,
+    ),
+]
+Output = Annotated[Format, typer.Option("--output", "-o", help="How to print it.")]
+StateDir = Annotated[
+    Path | None, typer.Option("--state-dir", help="Where the agent keeps its state (COMPLIANCE_STATE_DIR).")
+]
+Server = Annotated[str | None, typer.Option("--server", help="The server's address (COMPLIANCE_SERVER).")]
+Key = Annotated[
+    str | None,
+    typer.Option("--key", help="The enrollment key; others can read a command line, so prefer --key-file."),
+]
+KeyFile = Annotated[
+    str | None, typer.Option("--key-file", help="A file with the enrollment key; - reads standard input.")
+]
+Ca = Annotated[Path | None, typer.Option("--ca", help="The authority of the server's certificate, a PEM file.")]
+Insecure = Annotated[
+    bool, typer.Option("--insecure", help="Send secrets over plain http to another machine (COMPLIANCE_INSECURE=1).")
+]
+ConfigFile = Annotated[
+    Path | None, typer.Option("--config", help="A TOML file with these settings; examples/agent.toml lists them.")
+]
+
+FIELDS = {"so-name": "name", "so-version": "version"}
+"""Names of the brief that mean one field of a kind."""
+
+
+def kinds_of(names: Iterable[str] | None) -> list[Any]:
+    """The kinds that the names mean; WrongUsage for one that means none."""
+    from compliance.agent.collectors import BRIEF_NAMES, COLLECTORS
+
+    chosen = [BRIEF_NAMES.get(name, name) for name in names or ()]
+    for name in chosen:
+        if name not in COLLECTORS:
+            raise WrongUsage(f"There is nothing called {name!r} to look at: choose from {', '.join(COLLECTORS)}.")
+    return [kind for kind in COLLECTORS if kind in chosen] if chosen else list(COLLECTORS)
+
+
+@app.command()
+def collect(kinds: Kinds = None, output: Output = Format.table, state_dir: StateDir = None) -> None:
+    """Show what this host would say; nothing is sent and nothing is kept.
+
+    $ compliance agent collect processes -o json
+    """
+    from compliance.agent import tables
+    from compliance.agent.collectors import Memory
+    from compliance.agent.snapshot import take
+
+    chosen = kinds_of(kinds)
+    if output is Format.csv and len(chosen) != 1:
+        raise WrongUsage("CSV holds one kind of row: name one, such as `collect processes -o csv`.")
+    fields = {FIELDS[name] for name in kinds or () if name in FIELDS}
+    only = next(iter(fields)) if len(fields) == 1 and "os" not in (kinds or ()) else None
+    tables.show(take(chosen, Memory()), output, only)
+
+
+@app.command()
+def enroll(
+    server: Server = None,
+    key: Key = None,
+    key_file: KeyFile = None,
+    ca: Ca = None,
+    anew: Annotated[
+        bool, typer.Option("--anew", help="Make a new identity: after a clone, or when the old one was revoked.")
+    ] = False,
+    insecure: Insecure = False,
+    state_dir: StateDir = None,
+    config: ConfigFile = None,
+) -> None:
+    """Make this host known to its server; saying it again is harmless.
+
+    $ compliance agent enroll --server https://compliance.example.org --key-file enroll.key
+    """
+    from compliance.agent import config as configs
+    from compliance.agent.identity import locked
+
+    given = configs.gather(state_dir, server, key, key_file, ca, insecure, config=config)
+    transport = configs.connect(given)
+    with locked(private_folder(given.folder)):
+        identity = configs.enroll(given, transport, socket.gethostname(), anew)
+    console.say(
+        f"Enrolled at {given.server} as {socket.gethostname()} ({identity.id}). Next: compliance agent send --all"
+    )
+
+
+@app.command()
+def send(
+    kinds: Kinds = None,
+    everything: Annotated[bool, typer.Option("--all", help="Look at everything; the same as naming nothing.")] = False,
+    server: Server = None,
+    key: Key = None,
+    key_file: KeyFile = None,
+    ca: Ca = None,
+    insecure: Insecure = False,
+    output: Output = Format.table,
+    state_dir: StateDir = None,
+    config: ConfigFile = None,
+) -> None:
+    """Look, keep the report on disk, and send it after all that waits; enrolls first where it has a server and a key.
+
+    $ compliance agent send --all
+    """
+    from compliance.agent import config as configs
+    from compliance.agent import identity as identities
+
+    if everything and kinds:
+        raise WrongUsage("Say --all or name what to send, not both.")
+    chosen = kinds_of(kinds)
+    given = configs.gather(state_dir, server, key, key_file, ca, insecure, config=config)
+    transport = configs.connect(given)
+    with identities.locked(private_folder(given.folder)):
+        sent, snapshot, trouble = _send(given, transport, chosen)
+    _show_sent(sent, snapshot, output)
+    if trouble is not None:
+        raise trouble
+
+
+def _send(given: Given, transport: Any, chosen: list[Any]) -> tuple[list[Sent], Snapshot, ComplianceError | None]:
+    """What was sent before a trouble stopped it, and the trouble. The report is on disk in any case."""
+    from compliance.agent import config as configs
+    from compliance.agent import identity as identities
+    from compliance.agent.loop import drain, look, report_of
+    from compliance.agent.spool import Spool
+
+    identity = identities.read(given.folder)
+    trouble: ComplianceError | None = None
+    if identity is None or identity.server is None or (given.key and identity.server != given.server):
+        try:
+            identity = configs.enroll(given, transport, socket.gethostname())
+        except Unreachable as error:
+            # The identity is on disk, and so will the report be: the next `send` enrolls, and then sends both.
+            identity, trouble = identities.read(given.folder), error
+            if identity is None:
+                raise
+    spool = Spool(given.folder)
+    try:
+        if spool.healed:
+            console.warn(spool.healed)
+        snapshot, _ = look(spool, chosen)
+        spool.add(report_of(snapshot, spool, identity.id))
+        if trouble is not None:
+            return [], snapshot, _kept(trouble, spool)
+        sent: list[Sent] = []
+        try:
+            drain(spool, transport, identity, sent)
+        except (Unreachable, Refused) as error:
+            trouble = _kept(error, spool)
+        return sent, snapshot, trouble
+    finally:
+        spool.close()
+
+
+def _kept(error: ComplianceError, spool: Any) -> ComplianceError:
+    count = spool.standing().waiting
+    noun = "report is" if count == 1 else "reports are"
+    return type(error)(f"{error} {count} {noun} kept on disk; the next `compliance agent send` sends them first.")
+
+
+def _show_sent(sent: list[Sent], snapshot: Snapshot, output: Format) -> None:
+    columns = [
+        Column("report_id", "Report", droppable=1),
+        Column("taken_at", "Taken", format=console.moment),
+        Column("size", "On the wire", justify="right", format=console.size),
+        Column("outcome", "Receipt", style=lambda outcome: console.BAD if outcome == "set aside" else console.GOOD),
+        Column("note", "Note", flexible=True),
+    ]
+    if sent:
+        console.show(sent, columns, output, title="Sent", empty="")
+    if output is Format.table:
+        from compliance.agent import tables
+
+        console.say("Looked at " + ", ".join(tables.summary(snapshot)) + ".")
+
+
+@app.command()
+def status(output: Output = Format.table, state_dir: StateDir = None, config: ConfigFile = None) -> None:
+    """Say who this host is to its server, what was accepted last, and what waits; asks nobody.
+
+    $ compliance agent status -o json
+    """
+    from compliance.agent import standing
+
+    standing.show(state_dir, config, output)

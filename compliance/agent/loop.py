@@ -1,0 +1,136 @@
+"""Take, add, send, accept: once, or again and again."""
+
+from __future__ import annotations
+
+import random
+import secrets
+import threading
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from hashlib import blake2b
+
+import msgspec
+from msgspec import UNSET
+
+from compliance import __version__
+from compliance.agent import changes
+from compliance.agent.collectors import Memory
+from compliance.agent.identity import Identity
+from compliance.agent.snapshot import Snapshot, clock, take
+from compliance.agent.spool import Spool
+from compliance.agent.transport import Malformed, Transport, TryLater
+from compliance.errors import Unreachable
+from compliance.wire.messages import Dropped, Kind, Report
+
+TRIES = 3
+"""How often a report is made whole before the server's wishes are taken for a fault."""
+BACKOFF_CAP = 300.0
+"""Seconds; capped first and jittered fully after, so that a fleet does not come back all at once."""
+
+
+@dataclass(frozen=True)
+class Sent:
+    """A report that left the queue."""
+
+    report_id: str
+    taken_at: int
+    size: int
+    """Bytes on the wire."""
+    outcome: str
+    """`applied`, `repeat`, or `set aside` with the server's reason in `note`."""
+    note: str = ""
+
+
+def look(spool: Spool, kinds: Iterable[Kind], memory: Memory | None = None) -> tuple[Snapshot, Memory]:
+    """A snapshot, with what an earlier run derived for this boot."""
+    memory = memory or Memory.load(_bytes(spool.note("memory", b"")))
+    snapshot = take(kinds, memory)
+    dumped = memory.dump()
+    if dumped != spool.note("memory"):
+        spool.write_note("memory", dumped)
+    return snapshot, memory
+
+
+def _bytes(value: object) -> bytes:
+    return value if isinstance(value, bytes) else b""
+
+
+def report_of(snapshot: Snapshot, spool: Spool, host_id: str, interval: int | None = None) -> Report:
+    """The report of a snapshot: what changed since what was said, or all of it at a new boot and once a day."""
+    rebooted = spool.note("boot_id") != snapshot.boot_id
+    due = _day_of_whole(host_id, snapshot.taken_at)
+    whole = rebooted or spool.note("whole_day") != due
+    if whole:
+        spool.write_note("whole_day", due)
+    return Report(
+        id=secrets.token_hex(16),
+        taken_at=snapshot.taken_at,
+        sent_at=snapshot.taken_at,
+        boot_id=snapshot.boot_id,
+        agent=__version__,
+        interval=UNSET if interval is None else interval,
+        sections=changes.sections(snapshot.looks, {} if whole else spool.said(), whole),
+    )
+
+
+def _day_of_whole(host_id: str, now_ms: int) -> str:
+    """The day, begun at an hour that is this host's own, so that a fleet's whole reports are spread over the day."""
+    hour = blake2b(host_id.encode(), digest_size=2).digest()[0] % 24
+    return datetime.fromtimestamp(now_ms / 1000 - hour * 3600, UTC).date().isoformat()
+
+
+def drain(
+    spool: Spool, transport: Transport, identity: Identity, sent: list[Sent], now: Callable[[], int] = clock
+) -> None:
+    """Sends what waits, oldest first, and adds to `sent` what left the queue.
+
+    Raises Unreachable or Refused when it has to stop; the rest keeps waiting.
+    """
+    while (report := spool.first()) is not None:
+        try:
+            sent.append(_send(report, spool, transport, identity, now))
+        except Malformed as error:
+            spool.reject(report, str(error))
+            sent.append(Sent(report.id, report.taken_at, transport.sent_bytes, "set aside", str(error)))
+
+
+def _send(report: Report, spool: Spool, transport: Transport, identity: Identity, now: Callable[[], int]) -> Sent:
+    accepted = spool.accepted()
+    lost, why = spool.untold()
+    last = spool.note("last")
+    whole: set[str] = set()
+    if lost:
+        whole = set(changes.FACTS)
+        report = msgspec.structs.replace(report, dropped=Dropped(reports=lost, reason=why or "unknown"))
+    for _ in range(TRIES):
+        saying = changes.made_whole(report, accepted, whole)
+        saying = msgspec.structs.replace(saying, after=last, sent_at=max(now(), 0))
+        receipt = transport.send(saying, identity.token)
+        if receipt.outcome != "wanted":
+            spool.accept(report, receipt)
+            return Sent(report.id, report.taken_at, transport.sent_bytes, receipt.outcome)
+        last, whole = receipt.last, whole | set(receipt.wanted)
+    raise Unreachable("The server keeps asking for the same report again: look at its log; nothing is lost.")
+
+
+def run(
+    tick: Callable[[], None], interval: float, stop: threading.Event, say: Callable[[str], None], splay: bool = True
+) -> None:
+    """Calls `tick` every `interval` seconds until `stop`. Failures are said, and waited out."""
+    failures = 0
+    delay = random.uniform(0, interval) if splay else interval  # noqa: S311
+    while not stop.wait(delay):
+        try:
+            tick()
+            failures, delay = 0, interval
+        except Unreachable as error:
+            failures += 1
+            say(str(error))
+            delay = backoff(failures, interval, error.seconds if isinstance(error, TryLater) else None)
+
+
+def backoff(failures: int, interval: float, asked: float | None) -> float:
+    """Seconds to wait: what the server asked for at least, and a random part of a capped doubling."""
+    capped = min(BACKOFF_CAP, interval * 2.0 ** min(failures, 16))
+    return max(asked or 0.0, random.uniform(0, capped), 1.0)  # noqa: S311

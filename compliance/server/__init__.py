@@ -1,0 +1,1 @@
+"""The server: takes reports, keeps them as intervals, and answers what was true at any moment."""

@@ -1,0 +1,96 @@
+"""`create_app`: the only place where the server's parts meet."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from litestar import Litestar
+from litestar.datastructures import State
+from litestar.di import Provide
+from litestar.openapi.config import OpenAPIConfig
+from litestar.types import ControllerRouterHandler
+
+from compliance import __version__
+from compliance.server.config import Config
+from compliance.server.enrollment import Gate
+from compliance.server.ingest.writer import Writer
+from compliance.server.routes import (
+    cpus,
+    enroll,
+    health,
+    hosts,
+    original,
+    problems,
+    processes,
+    reports,
+    sessions,
+)
+from compliance.server.routes.schema import SchemaPage
+from compliance.server.storage.engine import Store, open_store
+from compliance.server.storage.migrate import migrate
+from compliance.server.storage.migrations import MIGRATIONS
+
+ROUTES: list[ControllerRouterHandler] = [
+    *health.HANDLERS,
+    *enroll.HANDLERS,
+    *reports.HANDLERS,
+    *hosts.HANDLERS,
+    *processes.HANDLERS,
+    *sessions.HANDLERS,
+    *cpus.HANDLERS,
+    *original.HANDLERS,
+]
+
+
+def create_app(config: Config) -> Litestar:
+    """The application; it opens and migrates its store when it starts, and empties its queue when it ends."""
+
+    @asynccontextmanager
+    async def life(app: Litestar) -> AsyncIterator[None]:
+        store = await asyncio.to_thread(_open, config.database)
+        writer = Writer(store, config.queue_bytes)
+        app.state.update({"store": store, "gate": Gate(store), "writer": writer, "config": config})
+        writer.start()
+        try:
+            yield
+        finally:
+            await writer.stop()
+            store.close()
+
+    def provide_store(state: State) -> Store:
+        store: Store = state.store
+        return store
+
+    return Litestar(
+        route_handlers=ROUTES,
+        lifespan=[life],
+        dependencies={"store": Provide(provide_store, sync_to_thread=False)},
+        exception_handlers=problems.HANDLERS,
+        request_max_body_size=config.max_body,
+        openapi_config=OpenAPIConfig(
+            title="compliance",
+            version=__version__,
+            path="/schema",
+            render_plugins=[SchemaPage()],
+            use_handler_docstrings=True,
+        ),
+        logging_config=None,
+    )
+
+
+def _open(database: str) -> Store:
+    store = open_store(database)
+    try:
+        migrate(store, MIGRATIONS)
+    except BaseException:
+        store.close()
+        raise
+    return store
+
+
+def from_environment() -> Litestar:
+    """What each worker process starts: `compliance server run` leaves the settings in the environment."""
+    return create_app(Config(database=os.environ["COMPLIANCE_DATABASE"]))

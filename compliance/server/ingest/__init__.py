@@ -1,0 +1,1 @@
+"""The write path: reports become intervals, many reports a transaction, each answered after its commit."""

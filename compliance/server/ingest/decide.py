@@ -1,0 +1,95 @@
+"""Pure: whether a report follows on what is kept of its host, and when it was seen.
+
+One chain a host: a report is applied when it names the last one applied and its changes start from the states kept.
+Time decides nothing about the order.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from compliance.server.ingest.contact import Contact
+from compliance.server.ingest.intervals import INTERVALS
+from compliance.server.storage.clock import to_ms, to_text
+from compliance.wire.messages import Change, Kind, Receipt, Report
+
+CLONE_WINDOW_MS = 3_600_000
+
+
+@dataclass(frozen=True, slots=True)
+class CloneFound:
+    """Two machines speak with one token: nothing is taken from either until an operator has looked."""
+
+    since: str
+
+
+@dataclass(frozen=True, slots=True)
+class Apply:
+    """The report is the next one; `seen` is its moment on the fleet's axis."""
+
+    seen: str
+    rebooted: bool
+
+
+Decision = Apply | Receipt | CloneFound
+
+
+def decide(contact: Contact, report: Report, received_ms: int) -> Decision:
+    """What to do with a report; suspicions are counted on the contact itself."""
+    if contact.refused_at is not None:
+        return CloneFound(contact.refused_at)
+    report_id = bytes.fromhex(report.id)
+    if contact.knows_report(report_id):
+        return Receipt(outcome="repeat", last=_hex(contact.report_id))
+    follows = (bytes.fromhex(report.after) if report.after else None) == contact.report_id
+    if _is_suspicious(contact, report, follows, received_ms):
+        _count_suspicion(contact, received_ms)
+        if contact.refused_at is not None:
+            return CloneFound(contact.refused_at)
+    rebooted = contact.boot_id is not None and contact.boot_id != report.boot_id
+    wanted = _wanted(contact, report, rebooted)
+    if wanted or not follows:
+        return Receipt(outcome="wanted", last=_hex(contact.report_id), wanted=wanted)
+    return Apply(to_text(seen_ms(contact, report, received_ms)), rebooted)
+
+
+def seen_ms(contact: Contact, report: Report, received_ms: int) -> int:
+    """received - (sent - taken), raised above the host's previous one, never later than received but for that."""
+    waited = max(0, report.sent_at - report.taken_at)
+    return max(received_ms - waited, contact.seen_ms + 1, 0)
+
+
+def _is_suspicious(contact: Contact, report: Report, follows: bool, received_ms: int) -> bool:
+    """A fork: it follows a report that another one followed already. Or a boot that had ended goes on."""
+    if not follows:
+        return report.after is not None and contact.knows_report(bytes.fromhex(report.after))
+    return contact.left_boot(report.boot_id) and not _recently_forked(contact, received_ms)
+
+
+def _count_suspicion(contact: Contact, received_ms: int) -> None:
+    """A machine set back to an older disk forks once; two that share a token go on forking."""
+    if not _recently_forked(contact, received_ms):
+        contact.forks, contact.forked_at = 1, to_text(received_ms)
+        return
+    contact.forks += 1
+    contact.refused_at = to_text(received_ms)
+
+
+def _recently_forked(contact: Contact, received_ms: int) -> bool:
+    return contact.forked_at is not None and received_ms - to_ms(contact.forked_at) < CLONE_WINDOW_MS
+
+
+def _wanted(contact: Contact, report: Report, rebooted: bool) -> tuple[Kind, ...]:
+    return tuple(kind for kind in INTERVALS if _does_not_fit(contact, report, kind, rebooted))  # type: ignore[misc]
+
+
+def _does_not_fit(contact: Contact, report: Report, kind: str, rebooted: bool) -> bool:
+    section = getattr(report.sections, kind)
+    if not isinstance(section, Change):
+        return False
+    over = rebooted and INTERVALS[kind].boot_bound
+    return over or contact.state(kind) != bytes.fromhex(section.base)
+
+
+def _hex(report_id: bytes | None) -> str | None:
+    return None if report_id is None else report_id.hex()

@@ -1,0 +1,155 @@
+"""Pure: what a batch of accepted reports changes in the tables, collected so that each table takes one statement."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from typing import Any
+
+from msgspec import UNSET
+from msgspec.json import encode
+
+from compliance.server.ingest.contact import KINDS, Contact
+from compliance.server.ingest.decide import Apply
+from compliance.server.ingest.dictionary import Known
+from compliance.server.ingest.diff import differences
+from compliance.server.ingest.intervals import INTERVALS, Values
+from compliance.server.storage.clock import OPEN, to_ms, to_text
+from compliance.wire.messages import Change, Failed, Report, Sample, Whole
+
+BEGINNING = to_text(0)
+"""Where a gap starts that nothing was seen before."""
+SILENT_AFTER = 3
+"""Intervals without a report, after which the time between is a gap."""
+
+Kept = dict[tuple[str, int], list[Values]]
+"""Open rows by kind and host, for the hosts that brought a section whole."""
+
+
+@dataclass
+class Plan:
+    """Rows by kind; `boot` stands beside the kinds. A closed row: host, key, ended_at, last_seen_at."""
+
+    reboots: list[tuple[int, str, str, str | None]] = field(default_factory=list)
+    """Host, kind, ended_at, last_seen_at: every open row of it ends."""
+    closed: dict[str, list[Values]] = field(default_factory=lambda: defaultdict(list))
+    opened: dict[str, list[Values]] = field(default_factory=lambda: defaultdict(list))
+    samples: list[Values] = field(default_factory=list)
+    gap_ends: list[Values] = field(default_factory=list)
+    gaps: list[Values] = field(default_factory=list)
+    failures: list[Values] = field(default_factory=list)
+    """Gaps that last, as every failing look names them again."""
+    blind: list[tuple[int, str, dict[str, tuple[int, int, str] | None]]] = field(default_factory=list)
+    """Host, moment, and by kind what it could not see now."""
+
+
+def needs_kept(contact: Contact, report: Report, decision: Apply, kind: str) -> bool:
+    """Whether the rows kept have to be read: for a whole section of which something may be kept."""
+    if not isinstance(getattr(report.sections, kind), Whole) or contact.looked_at(kind) is None:
+        return False
+    return not (decision.rebooted and INTERVALS[kind].boot_bound)
+
+
+def add(plan: Plan, contact: Contact, report: Report, decision: Apply, kept: Kept, known: Known, received: str) -> None:
+    """Enters one report into the plan, and moves its host's contact to it."""
+    seen, changes = decision.seen, _rows_planned(plan)
+    _add_boot(plan, contact, report, decision)
+    for kind in KINDS:
+        section = getattr(report.sections, kind)
+        if section is UNSET:
+            continue
+        if isinstance(section, Failed):
+            _add_failure(plan, contact, kind, section.reason)
+            continue
+        _add_gaps(plan, contact, report, kind, seen)
+        if isinstance(section, Sample):
+            row = section.row
+            plan.samples.append((contact.host_id, seen, row.percent, row.cores, row.load_1, row.load_5, row.load_15))
+        else:
+            _add_rows(plan, contact, kind, section, seen, kept, known)
+        setattr(contact, f"{kind}_looked_at", seen)
+    _add_blind(plan, contact, report, seen)
+    contact.revision += _rows_planned(plan) != changes
+    contact.seen_at, contact.received_at = seen, received
+    contact.skew_ms = report.sent_at - to_ms(received)
+    contact.interval_s = None if report.interval is UNSET else report.interval
+    contact.remember_report(bytes.fromhex(report.id))
+
+
+def _rows_planned(plan: Plan) -> int:
+    by_kind = sum(map(len, plan.closed.values())) + sum(map(len, plan.opened.values()))
+    return by_kind + len(plan.gaps) + len(plan.gap_ends) + len(plan.reboots) + len(plan.blind)
+
+
+def _add_boot(plan: Plan, contact: Contact, report: Report, decision: Apply) -> None:
+    if decision.rebooted:
+        for kind, interval in INTERVALS.items():
+            if interval.boot_bound and contact.looked_at(kind) is not None:
+                plan.reboots.append((contact.host_id, kind, decision.seen, contact.looked_at(kind)))
+                setattr(contact, f"{kind}_state", None)
+    if (contact.boot_id, contact.agent) == (report.boot_id, report.agent):
+        return
+    if contact.boot_id is not None:
+        plan.closed["boot"].append((contact.host_id, decision.seen, contact.seen_at))
+    plan.opened["boot"].append((contact.host_id, decision.seen, OPEN, report.boot_id, report.agent))
+    contact.agent = report.agent
+    contact.remember_boot(report.boot_id)
+
+
+def _add_rows(plan: Plan, contact: Contact, kind: str, section: Any, seen: str, kept: Kept, known: Known) -> None:
+    interval = INTERVALS[kind]
+    width = len(interval.key)
+    if isinstance(section, Change):
+        opened = [interval.row(row, known) for row in section.started]
+        # A key that starts again ends the row that has it: exec, setuid, a pid used anew.
+        closed: Collection[Values] = {*(interval.ended(key) for key in section.ended), *(row[:width] for row in opened)}
+    else:
+        before = kept.get((kind, contact.host_id), [])
+        closed, opened = differences(before, [interval.row(row, known) for row in section.rows], width)
+        if contact.state(kind) == bytes.fromhex(section.state):
+            contact.corrections += len(closed) + len(opened)
+    last = contact.looked_at(kind)
+    plan.closed[kind] += [(contact.host_id, *key, seen, last) for key in closed]
+    plan.opened[kind] += [(contact.host_id, *row[:width], seen, OPEN, *row[width:]) for row in opened]
+    setattr(contact, f"{kind}_state", bytes.fromhex(section.state))
+
+
+def _add_failure(plan: Plan, contact: Contact, kind: str, reason: str) -> None:
+    """The gap starts at the last look that saw, so that the next failure names the same row and adds none."""
+    contact.revision += contact.looked_at(kind) == contact.seen_at
+    plan.failures.append((contact.host_id, kind, contact.looked_at(kind) or BEGINNING, OPEN, reason))
+
+
+def _add_gaps(plan: Plan, contact: Contact, report: Report, kind: str, seen: str) -> None:
+    """This look sees: a failure that lasted until now ends, and a silence before it is written down."""
+    last = contact.looked_at(kind)
+    if contact.seen_at is not None and last != contact.seen_at:
+        plan.gap_ends.append((contact.host_id, kind, seen))
+    if last is None:
+        if contact.seen_at is not None:
+            plan.gaps.append((contact.host_id, kind, BEGINNING, seen, "not part of the reports before"))
+        return
+    reason = None if report.dropped is UNSET else f"{report.dropped.reports} reports were lost: {report.dropped.reason}"
+    if reason is None and contact.interval_s is not None:
+        silence = to_ms(seen) - to_ms(last)
+        if silence > SILENT_AFTER * contact.interval_s * 1000:
+            reason = f"no report for {silence // 1000} s, where one was due every {contact.interval_s} s"
+    if reason is not None:
+        plan.gaps.append((contact.host_id, kind, last, seen, reason[:255]))
+
+
+def _add_blind(plan: Plan, contact: Contact, report: Report, seen: str) -> None:
+    now: dict[str, tuple[int, int, str] | None] = {}
+    for kind in INTERVALS:
+        section = getattr(report.sections, kind)
+        if isinstance(section, Whole | Change):
+            blind = section.blind
+            now[kind] = None if blind is UNSET else (blind.rows, blind.fields, blind.reason)
+    # Counts waver from look to look: only another reason, or twice as many, makes another row.
+    shape = {kind: what and (what[0].bit_length(), what[1].bit_length(), what[2]) for kind, what in now.items()}
+    mark = blake2b(encode(shape), digest_size=16).digest() if any(shape.values()) else None
+    if mark != contact.blind:
+        plan.blind.append((contact.host_id, seen, now))
+        contact.blind = mark

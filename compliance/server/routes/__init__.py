@@ -1,0 +1,1 @@
+"""HTTP: each handler decodes, authorises, makes one call, and answers."""

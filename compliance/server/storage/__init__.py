@@ -1,0 +1,1 @@
+"""The tables, the store they live in (SQLite or MySQL), and the migrations that make them."""

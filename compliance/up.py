@@ -1,0 +1,157 @@
+"""`compliance up`: the whole product on one machine. A server, this host's agent, and its report, from nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from compliance import console
+from compliance.console import Format
+from compliance.errors import Broken
+from compliance.settings import first, private_folder, state_folder, write_private
+
+if TYPE_CHECKING:
+    from compliance.server.serving import Listening
+    from compliance.server.storage.engine import Store
+
+app = typer.Typer()
+
+READ_KEY = "up: reports"
+ENROLL_KEY = "up: this host"
+START_SECONDS = 60.0
+
+
+@app.command()
+def up(
+    once: Annotated[bool, typer.Option("--once", help="End after the first report.")] = False,
+    port: Annotated[int, typer.Option("--port", help="The server's port; 0 takes any free one.")] = 8080,
+    interval: Annotated[int, typer.Option("--interval", min=1, help="Seconds between reports.")] = 60,
+    database: Annotated[
+        str | None,
+        typer.Option(help="Keep it there; by default SQLite in the state folder (COMPLIANCE_DATABASE)."),
+    ] = None,
+) -> None:
+    """Start a server, enroll this host, send a report and show it; then keep reporting until Ctrl-C.
+
+    $ compliance up --once
+    """
+    from compliance.server import serving
+
+    folder = private_folder(state_folder())
+    url = first(database, ("COMPLIANCE_DATABASE",), default=f"sqlite:///{folder / 'compliance.db'}").value
+    listening = serving.Listening(port=port)
+    with serving.bind(listening) as sock:
+        server = serving.url(sock, listening)
+        enroll_key = _prepare(url, folder, server)
+        with _served(sock, listening, url):
+            _tell(folder, server, enroll_key, once, interval, url)
+
+
+def _prepare(database: str, folder: Path, server: str) -> str:
+    """Migrates, leaves a read key and the server's address in the state folder, and returns an enrollment key."""
+    from compliance.server import enrollment
+    from compliance.server.storage.engine import open_store
+    from compliance.server.storage.migrate import migrate
+    from compliance.server.storage.migrations import MIGRATIONS
+
+    async def keys(store: Store) -> tuple[str | None, str]:
+        kept = folder / "read.key"
+        known = await enrollment.Gate(store).key(kept.read_text().strip()) if kept.exists() else None
+        read = None
+        if known is None or known.objection() is not None:
+            read = await _renewed(store, READ_KEY, "read", None)
+        hour = int(time.time() * 1000) + 3_600_000
+        return read, await _renewed(store, ENROLL_KEY, "enroll", hour)
+
+    store = open_store(database)
+    try:
+        migrate(store, MIGRATIONS)
+        read, enroll = asyncio.run(keys(store))
+    finally:
+        store.close()
+    if read is not None:
+        write_private(folder / "read.key", read.encode() + b"\n")
+    write_private(folder / "server.url", server.encode() + b"\n")
+    return enroll
+
+
+async def _renewed(store: Store, name: str, role: str, expires_ms: int | None) -> str:
+    """A new key of that name in the place of the old one, which nobody has any more."""
+    from compliance.server import enrollment
+
+    if any(row["name"] == name and row["revoked_at"] is None for row in await enrollment.list_keys(store)):
+        await enrollment.revoke_key(store, name)
+    return await enrollment.create_key(store, name, role, expires_ms)
+
+
+@contextmanager
+def _served(sock: socket.socket, listening: Listening, database: str) -> Iterator[None]:
+    """The server, in a thread of this process, until the block ends."""
+    from compliance.server import serving
+
+    server = serving.make_server(listening, database)
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [sock]}, name="server")
+    thread.start()
+    try:
+        until = time.monotonic() + START_SECONDS
+        while not server.started:
+            if not thread.is_alive() or time.monotonic() > until:
+                raise Broken("The server did not start: `compliance server run` shows why.")
+            time.sleep(0.02)
+        yield
+    finally:
+        server.should_exit = True
+        thread.join()
+
+
+def _tell(folder: Path, server: str, enroll_key: str, once: bool, interval: int, database: str) -> None:
+    from compliance.agent import config, loop
+    from compliance.agent.collectors import COLLECTORS, Memory
+    from compliance.agent.identity import locked
+    from compliance.agent.spool import Spool
+    from compliance.report import cli as report
+
+    given = config.Given(folder, server, enroll_key)
+    transport = config.connect(given)
+    with locked(folder):
+        identity = config.enroll(given, transport, socket.gethostname())
+    memory: list[Memory] = []
+
+    def tick() -> None:
+        # The lock is held for a tick only, so that `agent send` gets its turn beside us.
+        with locked(folder), closing(Spool(folder)) as spool:
+            if spool.healed:
+                console.warn(spool.healed)
+            snapshot, kept = loop.look(spool, COLLECTORS, memory[0] if memory else None)
+            memory[:] = [kept]
+            spool.add(loop.report_of(snapshot, spool, identity.id, None if once else interval))
+            loop.drain(spool, transport, identity, [])
+
+    try:
+        tick()
+        read_key = str(folder / "read.key")
+        report.host(identity.id, Format.table, server=server, key_file=read_key)
+        report.hosts(Format.table, server=server, key_file=read_key)
+        _say_where(folder, server, database)
+        if not once:
+            console.say(f"Reporting every {interval} s; Ctrl-C ends it.")
+            loop.run(tick, interval, threading.Event(), console.warn, splay=False)
+    except KeyboardInterrupt:
+        console.say("Stopped. `compliance up` goes on where it was.")
+
+
+def _say_where(folder: Path, server: str, database: str) -> None:
+    from compliance.server.storage.url import parse_url
+
+    console.say(f"Server    {server} (its API: {server}/schema)")
+    console.say(f"Database  {parse_url(database)}")
+    console.say(f"State     {folder}")
+    console.say("Ask it    compliance report processes --since '1h ago'")

@@ -1,0 +1,1 @@
+"""What is said between agent and server, as frozen structs. Imports msgspec only."""
