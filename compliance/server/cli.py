@@ -14,8 +14,8 @@ import typer
 
 from compliance import console
 from compliance.console import Column, Format
-from compliance.errors import ComplianceError, WrongUsage
-from compliance.settings import first, insecure_allowed, private_folder, read_toml, state_folder
+from compliance.errors import ComplianceError, Refused, WrongUsage
+from compliance.settings import first, insecure_allowed, private_folder, read_secret, read_toml, state_folder
 
 if TYPE_CHECKING:
     from compliance.server.storage.engine import Store
@@ -36,6 +36,8 @@ SETTINGS = {
     "tls_cert": str,
     "tls_key": str,
     "insecure": bool,
+    "ingest_key_file": str,
+    "enroll_key_file": str,
 }
 """What server.toml may say."""
 
@@ -117,6 +119,20 @@ def run(
     insecure: Annotated[
         bool, typer.Option("--insecure", help="Listen beyond this machine without TLS (COMPLIANCE_INSECURE=1).")
     ] = False,
+    ingest_key_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--ingest-key-file",
+            help="A file with a key to take as the ingest key `given-ingest` (COMPLIANCE_INGEST_KEY_FILE).",
+        ),
+    ] = None,
+    enroll_key_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--enroll-key-file",
+            help="A file with a key to take as the enrollment key `given-enroll` (COMPLIANCE_ENROLL_KEY_FILE).",
+        ),
+    ] = None,
     config: ConfigFile = None,
 ) -> None:
     """Take reports and answer for them, until Ctrl-C.
@@ -144,12 +160,30 @@ def run(
     )
     serving.check(listening, insecure_allowed(insecure or bool(file.get("insecure"))))
     url = database_url(database, file)
+    given = {
+        role: first(flag, (f"COMPLIANCE_{role.upper()}_KEY_FILE",), file.get(f"{role}_key_file")).value
+        for role, flag in (("ingest", ingest_key_file), ("enroll", enroll_key_file))
+    }
     # Before any worker starts: what is wrong with the database is said here, once, in a sentence.
-    with opened(url, config):
-        pass
+    with opened(url, config) as store:
+        asyncio.run(_take_given(store, given))
     with serving.bind(listening) as sock:
         console.say(f"Listening on {serving.url(sock, listening)}, keeping {parse_url(url)}. Ctrl-C ends it.")
         serving.serve(sock, listening, url)
+
+
+async def _take_given(store: Store, files: dict[str, Any]) -> None:
+    """Keys that a secret store made, at each start: what is known already changes nothing."""
+    from compliance.server import enrollment
+
+    for role, file in files.items():
+        key = read_secret(None, None if file is None else str(file))
+        if key is None:
+            continue
+        try:
+            await enrollment.give_key(store, f"given-{role}", role, key)
+        except Refused as error:  # revoked on purpose: a restart neither brings it back nor keeps the server down
+            console.warn(f"{file} is not taken: {error}")
 
 
 @app.command()
@@ -197,6 +231,13 @@ def create_key(
     expires: Annotated[
         str | None, typer.Option("--expires", help="When it ends: 90d, 12h, or a date such as 2027-01-31.")
     ] = None,
+    key_file: Annotated[
+        str | None,
+        typer.Option(
+            "--key-file",
+            help="Take the key in this file (- reads standard input) in place of the one of that name; print none.",
+        ),
+    ] = None,
     database: Database = None,
     output: Output = Format.table,
     config: ConfigFile = None,
@@ -204,10 +245,17 @@ def create_key(
     """Make a key and print it, once: only its hash is kept.
 
     $ compliance server keys create --role enroll --name rollout --expires 90d
+    $ compliance server keys create --role ingest --name gateway --key-file gateway.key
     """
     from compliance.server import enrollment
 
     ends = None if expires is None else expiry_ms(expires, datetime.now(UTC))
+    given = read_secret(None, key_file)
+    if given is not None:
+        news = ask(database, config, lambda store: enrollment.give_key(store, name, role.value, given, ends))
+        said = "is taken; one that it had before opens nothing any more" if news else "is known already"
+        console.say(f"The {role.value} key {name!r} {said}.")
+        return
     key = ask(database, config, lambda store: enrollment.create_key(store, name, role.value, ends))
     if output is Format.table:
         typer.echo(key)

@@ -9,7 +9,7 @@ import time
 from collections import OrderedDict
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from compliance.errors import ComplianceError, Refused, WrongUsage
 from compliance.server.storage.clock import now_ms, to_ms, to_text
@@ -30,7 +30,8 @@ REMEMBERED_SECRETS = 50_000
 
 T = TypeVar("T")
 
-_KEY = re.compile(r"cmk_[A-Za-z0-9_-]{43}")
+# Ours, or one that was chosen elsewhere (a secret store's generator knows no prefix); never a host's token.
+_KEY = re.compile(r"cmk_[A-Za-z0-9_-]{43}|(?!cm[kt]_)[A-Za-z0-9_-]{32,128}")
 _TOKEN = re.compile(r"cmt_[A-Za-z0-9_-]{43}")
 
 
@@ -132,11 +133,7 @@ class Gate:
 
     async def _read_key(self, hashed: bytes) -> Key | None:
         rows = await self._store.rows(ApiKey.select().where(ApiKey.hash == hashed))
-        if not rows:
-            return None
-        row = rows[0]
-        expires = None if row["expires_at"] is None else to_ms(row["expires_at"])
-        return Key(row["name"], row["role"], expires, row["revoked_at"] is not None)
+        return _key_of(rows[0]) if rows else None
 
     async def _read_tokens(self, hashes: list[bytes]) -> dict[bytes, Token]:
         found: dict[bytes, Token] = {}
@@ -146,6 +143,11 @@ class Gate:
             for row in await self._store.raw(sql, part):
                 found[row["hash"]] = Token(row["host_id"], row["revoked_at"] is not None)
         return found
+
+
+def _key_of(row: dict[str, Any]) -> Key:
+    expires = None if row["expires_at"] is None else to_ms(row["expires_at"])
+    return Key(row["name"], row["role"], expires, row["revoked_at"] is not None)
 
 
 def _recall(memory: OrderedDict[bytes, tuple[float, T]], hashed: bytes) -> tuple[bool, T | None]:
@@ -205,17 +207,61 @@ def _check_same(host_id: int, retired_at: str | None, tokens: list[dict[str, obj
 
 async def create_key(store: Store, name: str, role: str, expires_ms: int | None = None) -> str:
     """The key itself, which is not kept. WrongUsage for a role that is none, or a name in use."""
+    key = mint_key()
+    await _insert_key(store, name, role, key, expires_ms)
+    return key
+
+
+async def give_key(store: Store, name: str, role: str, key: str, expires_ms: int | None = None) -> bool:
+    """Makes what was chosen elsewhere the key of that name, in place of the one before it; whether that was news.
+
+    WrongUsage for what could be guessed or means another key; Refused for a key that was revoked or expired here.
+    """
+    if not _KEY.fullmatch(key) or len(set(key)) < 8:
+        raise WrongUsage("A given key has 32 to 128 random letters, digits, - or _: let a generator make it.")
+    try:
+        return await _give(store, name, role, key, expires_ms)
+    except Exception as error:
+        if not store.dialect.is_duplicate(error):
+            raise
+        return await _give(store, name, role, key, expires_ms)  # another server was given it at once: now it is known
+
+
+async def _give(store: Store, name: str, role: str, key: str, expires_ms: int | None) -> bool:
+    async with store.transaction():
+        if await _is_given(store, name, role, key):
+            return False
+        # The old key ends with the same COMMIT that the new one begins with.
+        await store.raw(
+            "UPDATE api_key SET revoked_at = ? WHERE name = ? AND role = ? AND revoked_at IS NULL",
+            [to_text(now_ms()), name, role],
+        )
+        await _insert_key(store, name, role, key, expires_ms)
+    return True
+
+
+async def _is_given(store: Store, name: str, role: str, key: str) -> bool:
+    rows = await store.rows(ApiKey.select().where(ApiKey.hash == hash_secret(key)))
+    if not rows:
+        return False
+    known = _key_of(rows[0])
+    if (known.name, known.role) != (name, role):
+        raise WrongUsage(f"This key is {known.name!r} with the role {known.role} already: give each its own.")
+    objection = known.objection()
+    if objection is not None:
+        raise Refused(objection)
+    return True
+
+
+async def _insert_key(store: Store, name: str, role: str, key: str, expires_ms: int | None) -> None:
     if role not in ROLES:
         raise WrongUsage(f"There is no role {role!r}: choose one of {', '.join(ROLES)}.")
-    now = now_ms()
     for row in await store.rows(ApiKey.select().where((ApiKey.name == name) & ApiKey.revoked_at.is_null())):
-        if row["expires_at"] is None or to_ms(row["expires_at"]) > now:
+        if _key_of(row).objection() is None:
             raise WrongUsage(f"A key named {name!r} is in use: choose another name, or revoke that one first.")
-    key = mint_key()
     expires = None if expires_ms is None else to_text(expires_ms)
-    new = ApiKey(name=name, role=role, hash=hash_secret(key), created_at=to_text(now), expires_at=expires)
+    new = ApiKey(name=name, role=role, hash=hash_secret(key), created_at=to_text(now_ms()), expires_at=expires)
     await store.rows(ApiKey.insert(new))
-    return key
 
 
 async def list_keys(store: Store) -> list[dict[str, object]]:
