@@ -54,7 +54,7 @@ def section(kind: str, look: Look, said: Rows | None) -> Whole[Any] | Change[Any
         base=digest(said.values()),
         state=digest(seen.values()),
         started=tuple(row for key, row in seen.items() if said.get(key) != row),
-        ended=tuple(key for key in said if key not in seen),
+        ended=tuple(key for key, row in said.items() if seen.get(key) != row),
         blind=blind,
     )
 

@@ -89,7 +89,7 @@ class Cpu(Fact, frozen=True, kw_only=True):
 
 
 class Process(Fact, frozen=True, kw_only=True):
-    """A process. It keeps its key through exec, setuid and a new name: then its row comes again."""
+    """A process. It keeps its key through exec, setuid and a new name: then its row is replaced."""
 
     pid: Pid
     ticks: Ticks

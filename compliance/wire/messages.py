@@ -74,7 +74,7 @@ class Whole(Section, Generic[Row], tag="whole", frozen=True, kw_only=True):
 class Change(Section, Generic[Row, Key], tag="change", frozen=True, kw_only=True):
     """What is different from the state `base`. Nothing changed: no rows, and `state` equals `base`.
 
-    A key in `started` that is already there replaces its row: a process that called exec.
+    A row that is replaced (a process that called exec) stands in both: its key in `ended`, as it is now in `started`.
     """
 
     base: Digest

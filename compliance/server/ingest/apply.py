@@ -39,7 +39,6 @@ def apply(db: Db, for_update: str, dictionary: Dictionary, batch: Sequence[Arriv
     db.begin()
     # Locked first: every decision below comes from rows that were read after this.
     held = contacts.lock(db, {arrival.host_id for arrival in batch}, for_update)
-    before = {host_id: contacts.values(contact) for host_id, contact in held.items()}
     answers: list[Answer] = []
     accepted: Accepted = []
     for arrival in batch:
@@ -51,7 +50,7 @@ def apply(db: Db, for_update: str, dictionary: Dictionary, batch: Sequence[Arriv
         else:
             answers.append(decision)
     write(db, _planned(db, accepted, known))
-    contacts.save(db, before, held.values())
+    contacts.save(db, held.values())
     db.commit()
     return answers
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from hashlib import blake2b
+from operator import attrgetter
 from typing import Any
 
 from compliance.server.storage.clock import to_ms
@@ -47,6 +48,8 @@ class Contact:
     cpu_looked_at: str | None = None
     processes_looked_at: str | None = None
     sessions_looked_at: str | None = None
+    read: tuple[Any, ...] = ()
+    """The row as it was read, so that `save` writes only what moved."""
 
     def state(self, kind: str) -> bytes | None:
         """The digest of the rows kept of a kind; None when the next section has to be whole."""
@@ -78,7 +81,8 @@ class Contact:
         self.boots = _newest_first(boot_digest(boot_id), self.boots)
 
 
-COLUMNS = tuple(field.name for field in fields(Contact))
+COLUMNS = tuple(field.name for field in fields(Contact) if field.name != "read")
+_values = attrgetter(*COLUMNS)
 
 
 def boot_digest(boot_id: str) -> bytes:
@@ -97,24 +101,26 @@ def _newest_first(part: bytes, joined: bytes) -> bytes:
 def lock(db: Db, host_ids: Iterable[int], for_update: str) -> dict[int, Contact]:
     """The hosts' rows, locked until the transaction ends; in key order, against deadlocks."""
     sql = f"SELECT {', '.join(COLUMNS)} FROM host_contact WHERE host_id IN ({{in}}) ORDER BY host_id{for_update}"
-    return {row[0]: Contact(*row) for row in db.query_in(sql, sorted(host_ids))}
+    return {row[0]: _as_read(row) for row in db.query_in(sql, sorted(host_ids))}
 
 
-def save(db: Db, before: Mapping[int, Sequence[Any]], contacts: Iterable[Contact]) -> None:
-    """Writes back what moved. An unchanged host moves few columns, and all such hosts go in one statement."""
+def _as_read(row: tuple[Any, ...]) -> Contact:
+    contact = Contact(*row)
+    contact.read = row
+    return contact
+
+
+def save(db: Db, contacts: Iterable[Contact]) -> None:
+    """Writes back what moved, by the narrowest shape that holds it: hosts of one shape go in one statement."""
     batches: dict[tuple[str, ...], list[tuple[Any, ...]]] = {}
     for contact in contacts:
-        old, new = before[contact.host_id], values(contact)
-        moved = tuple(name for name, was, now in zip(COLUMNS, old, new, strict=True) if was != now)
+        pairs = zip(COLUMNS, contact.read, _values(contact), strict=True)
+        moved = [name for name, was, now in pairs if was != now]
         if moved:
-            shape = _QUIET if _QUIET_SET.issuperset(moved) else COLUMNS[1:]
-            batches.setdefault(shape, []).append((contact.host_id, *(getattr(contact, name) for name in shape)))
+            shape = next(shape for shape, names in _SHAPES.items() if names.issuperset(moved))
+            batches.setdefault(shape, []).append(_ROWS[shape](contact))
     for shape, rows in batches.items():
         db.update_many("host_contact", ("host_id",), shape, rows)
-
-
-def values(contact: Contact) -> tuple[Any, ...]:
-    return tuple(getattr(contact, name) for name in COLUMNS)
 
 
 _QUIET = (
@@ -126,4 +132,8 @@ _QUIET = (
     "interval_s",
     *(f"{kind}_looked_at" for kind in KINDS),
 )
-_QUIET_SET = frozenset(_QUIET)
+"""What moves on a host on which nothing happened."""
+_BUSY = (*_QUIET, "revision", "processes_state", "sessions_state")
+"""What moves besides, where processes or sessions came and went."""
+_SHAPES = {shape: frozenset(shape) for shape in (_QUIET, _BUSY, COLUMNS[1:])}
+_ROWS = {shape: attrgetter("host_id", *shape) for shape in _SHAPES}

@@ -7,6 +7,7 @@ Time decides nothing about the order.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from compliance.server.ingest.contact import Contact
 from compliance.server.ingest.intervals import INTERVALS
@@ -80,15 +81,14 @@ def _recently_forked(contact: Contact, received_ms: int) -> bool:
 
 
 def _wanted(contact: Contact, report: Report, rebooted: bool) -> tuple[Kind, ...]:
-    return tuple(kind for kind in INTERVALS if _does_not_fit(contact, report, kind, rebooted))  # type: ignore[misc]
-
-
-def _does_not_fit(contact: Contact, report: Report, kind: str, rebooted: bool) -> bool:
-    section = getattr(report.sections, kind)
-    if not isinstance(section, Change):
-        return False
-    over = rebooted and INTERVALS[kind].boot_bound
-    return over or contact.state(kind) != bytes.fromhex(section.base)
+    wanted: list[Any] = []
+    for kind, interval in INTERVALS.items():
+        section = getattr(report.sections, kind)
+        if isinstance(section, Change):
+            over = rebooted and interval.boot_bound
+            if over or contact.state(kind) != bytes.fromhex(section.base):
+                wanted.append(kind)
+    return tuple(wanted)
 
 
 def _hex(report_id: bytes | None) -> str | None:

@@ -5,6 +5,7 @@ before the reports that name them, sorted, in a short transaction of their own; 
 """
 
 from collections.abc import Iterable
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Any
 
@@ -22,11 +23,16 @@ ARGUMENTS_KEPT = 4096
 Row = tuple[Any, ...]
 
 
+_encode = msgspec.json.Encoder().encode
+
+
 def digest_of(*parts: str | None) -> bytes:
     """BLAKE2b-128 over the JSON array of the parts."""
-    return blake2b(msgspec.json.encode(parts), digest_size=16).digest()
+    return blake2b(_encode(parts), digest_size=16).digest()
 
 
+# A fleet has few names, and each comes with every process.
+@lru_cache(maxsize=4096)
 def account_digest(name: str) -> bytes:
     return digest_of(name)
 
@@ -46,14 +52,15 @@ def system_digest(row: OperatingSystem) -> bytes:
 class Known:
     """The ids of every text of one batch, by digest."""
 
-    def __init__(self) -> None:
+    def __init__(self, texts: "Texts") -> None:
         self.ids: dict[bytes, int] = {}
+        self._texts = texts
 
     def account(self, name: str) -> int:
         return self.ids[account_digest(name)]
 
     def command(self, row: Process) -> int:
-        return self.ids[command_digest(row)]
+        return self.ids[self._texts.digests[id(row)]]
 
     def system(self, row: OperatingSystem) -> int:
         return self.ids[system_digest(row)]
@@ -67,10 +74,13 @@ class Texts:
         self.programs: dict[bytes, Row] = {}
         self.commands: dict[bytes, Process] = {}
         self.systems: dict[bytes, Row] = {}
+        self.digests: dict[int, bytes] = {}
+        """Of a process row's command, by the row's id(): made once, and the batch holds its rows as long as this."""
 
     def add(self, report: Report) -> None:
         for row in _rows(report.sections.processes):
-            self.commands[command_digest(row)] = row
+            digest = self.digests[id(row)] = command_digest(row)
+            self.commands[digest] = row
             if row.user is not None:
                 self.add_account(row.user)
         for row in _rows(report.sections.sessions):
@@ -104,7 +114,7 @@ class Dictionary:
 
     def learn(self, db: Db, texts: Texts) -> Known:
         """The ids of all the texts, the new ones stored and committed first."""
-        known = Known()
+        known = Known(texts)
         self._learn(db, known, "account", ("name",), texts.accounts)
         self._learn(db, known, "operating_system", ("name", "version", "kernel", "architecture"), texts.systems)
         new = {digest: row for digest, row in texts.commands.items() if not self._recall(known, digest)}

@@ -27,6 +27,8 @@ class Interval:
     ended: Callable[[Any], Values]
     boot_bound: bool = False
     """Nothing of it outlives a start of the machine."""
+    one_open: bool = False
+    """The store refuses a second open row of a key, so that only the ends that a report tells need be written."""
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -75,6 +77,7 @@ INTERVALS: dict[str, Interval] = {
         _process,
         lambda key: (key[0],),
         boot_bound=True,
+        one_open=True,
     ),
     "sessions": Interval(
         "session",

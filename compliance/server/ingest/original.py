@@ -72,9 +72,8 @@ def _write(store: Store, ip: str, kind: str | None, texts: Texts, drawn: Any) ->
         db.begin()
         host_id = _host(db, ip)
         held = contacts.lock(db, [host_id], store.dialect.for_update)
-        before = {host_id: contacts.values(held[host_id])}
         write(db, _planned(db, held[host_id], kind, drawn(known)))
-        contacts.save(db, before, held.values())
+        contacts.save(db, held.values())
         db.commit()
 
     patiently(store, dictionary, work)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Any
@@ -103,8 +102,8 @@ def _add_rows(plan: Plan, contact: Contact, kind: str, section: Any, seen: str, 
     width = len(interval.key)
     if isinstance(section, Change):
         opened = [interval.row(row, known) for row in section.started]
-        # A key that starts again ends the row that has it: exec, setuid, a pid used anew.
-        closed: Collection[Values] = {*(interval.ended(key) for key in section.ended), *(row[:width] for row in opened)}
+        ended = {interval.ended(key) for key in section.ended}
+        closed = list(ended if interval.one_open else ended | {row[:width] for row in opened})
     else:
         before = kept.get((kind, contact.host_id), [])
         closed, opened = differences(before, [interval.row(row, known) for row in section.rows], width)
@@ -147,6 +146,8 @@ def _add_blind(plan: Plan, contact: Contact, report: Report, seen: str) -> None:
         if isinstance(section, Whole | Change):
             blind = section.blind
             now[kind] = None if blind is UNSET else (blind.rows, blind.fields, blind.reason)
+    if contact.blind is None and not any(now.values()):
+        return
     # Counts waver from look to look: only another reason, or twice as many, makes another row.
     shape = {kind: what and (what[0].bit_length(), what[1].bit_length(), what[2]) for kind, what in now.items()}
     mark = blake2b(encode(shape), digest_size=16).digest() if any(shape.values()) else None

@@ -80,7 +80,8 @@ FIRST_TABLES = Migration(
             "CONSTRAINT process_account FOREIGN KEY (account_id) REFERENCES account (id),"
             " CONSTRAINT process_command FOREIGN KEY (command_id) REFERENCES command (id)",
         ),
-        "{index:process_ended ON process (host_id, ended_at)|what ran on a host at a moment: queries, ingest}",
+        "{unique:process_ended ON process (host_id, ended_at, pid)|what ran on a host at a moment: queries, ingest; one"
+        " open row a pid}",
         "{index:process_command ON process (command_id, ended_at)|where a program runs: queries/processes}",
         "{index:process_account ON process (account_id, ended_at)|what an account runs: queries/processes}",
         _interval(
