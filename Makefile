@@ -2,7 +2,7 @@
 # make test    everything that has to pass                         make test ARGS="-k spool"
 # PYTHON names the interpreter of the virtual environment: make run PYTHON=python3.13
 .POSIX:
-.PHONY: run test lint format docs lock bench clean mariadb
+.PHONY: run test lint format docs lock bench clean mariadb env image
 
 PYTHON = python3
 ARGS =
@@ -28,6 +28,15 @@ format: .stamps/dev
 
 docs: .stamps/dev
 	$(BIN)/python -m scripts.document_cli
+
+# Passwords for docker-compose.yml; `docker compose up -d` works without, too.
+env:
+	@$(PYTHON) scripts/write_env.py
+
+image:
+	docker build --tag compliance:local \
+	  --build-arg VERSION=$$(sed -n 's/^__version__ = "\(.*\)"/\1/p' compliance/__init__.py) \
+	  --build-arg REVISION=$$(git rev-parse HEAD 2>/dev/null || echo unknown) $(ARGS) .
 
 # Each prints its own figures; benchmarks/[a-z]*.py leaves out what they share.
 bench: .stamps/dev

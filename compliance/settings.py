@@ -142,6 +142,21 @@ def read_secret(value: str | None, file: str | None, names: tuple[str, ...] = ()
     return found.strip() if found else None
 
 
+def from_file(name: str) -> str | None:
+    """What stands in the file that this environment variable names: so Docker and Kubernetes hand over secrets."""
+    path = os.environ.get(name)
+    if not path:
+        return None
+    try:
+        text = Path(path).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        why = getattr(error, "strerror", "not text")
+        raise WrongUsage(f"Cannot read {path}, which {name} names ({why}).") from error
+    if not text:
+        raise WrongUsage(f"There is nothing in {path}, which {name} names.")
+    return text
+
+
 def _stripped(text: str, place: str) -> str:
     if not text.strip():
         raise WrongUsage(f"There is no key in {place}.")

@@ -16,7 +16,7 @@ import typer
 from compliance import console
 from compliance.console import Format
 from compliance.errors import Broken
-from compliance.settings import first, private_folder, state_folder, write_private
+from compliance.settings import first, from_file, private_folder, state_folder, write_private
 
 if TYPE_CHECKING:
     from compliance.server.serving import Listening
@@ -46,7 +46,8 @@ def up(
     from compliance.server import serving
 
     folder = private_folder(state_folder())
-    url = first(database, ("COMPLIANCE_DATABASE",), default=f"sqlite:///{folder / 'compliance.db'}").value
+    url = first(database, ("COMPLIANCE_DATABASE",)).value or from_file("COMPLIANCE_DATABASE_FILE")
+    url = url or f"sqlite:///{folder / 'compliance.db'}"
     listening = serving.Listening(port=port)
     with serving.bind(listening) as sock:
         server = serving.url(sock, listening)

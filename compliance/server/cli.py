@@ -15,7 +15,7 @@ import typer
 from compliance import console
 from compliance.console import Column, Format
 from compliance.errors import ComplianceError, Refused, WrongUsage
-from compliance.settings import first, insecure_allowed, private_folder, read_secret, read_toml, state_folder
+from compliance.settings import first, from_file, insecure_allowed, private_folder, read_secret, read_toml, state_folder
 
 if TYPE_CHECKING:
     from compliance.server.storage.engine import Store
@@ -45,8 +45,8 @@ Database = Annotated[
     str | None,
     typer.Option(
         "--database",
-        help="sqlite:///path or mysql://user:password@host:port/name?ssl-ca=...; COMPLIANCE_DATABASE keeps it off the"
-        " command line.",
+        help="sqlite:///path or mysql://user:password@host:port/name?ssl-ca=...; COMPLIANCE_DATABASE, or"
+        " COMPLIANCE_DATABASE_FILE with the name of a file, keeps it off the command line.",
         show_default=False,
     ),
 ]
@@ -74,8 +74,9 @@ def settings(file: Path | None) -> dict[str, Any]:
 
 
 def database_url(flag: str | None, file: dict[str, Any]) -> str:
-    """The database; without a word about it, SQLite in the state folder."""
-    url: str | None = first(flag, ("COMPLIANCE_DATABASE",), file.get("database")).value
+    """The flag, the environment, a file that it names, server.toml; without a word, SQLite in the state folder."""
+    said: str | None = first(flag, ("COMPLIANCE_DATABASE",)).value
+    url = said or from_file("COMPLIANCE_DATABASE_FILE") or file.get("database")
     return url or f"sqlite:///{private_folder(state_folder()) / 'compliance.db'}"
 
 
