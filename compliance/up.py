@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import socket
+import sys
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -24,8 +27,6 @@ if TYPE_CHECKING:
 
 app = typer.Typer()
 
-READ_KEY = "up: reports"
-ENROLL_KEY = "up: this host"
 START_SECONDS = 60.0
 
 
@@ -45,15 +46,35 @@ def up(
     """
     from compliance.server import serving
 
+    told = _end_on_signals()
     folder = private_folder(state_folder())
     url = first(database, ("COMPLIANCE_DATABASE",)).value or from_file("COMPLIANCE_DATABASE_FILE")
     url = url or f"sqlite:///{folder / 'compliance.db'}"
     listening = serving.Listening(port=port)
-    with serving.bind(listening) as sock:
-        server = serving.url(sock, listening)
-        enroll_key = _prepare(url, folder, server)
-        with _served(sock, listening, url):
-            _tell(folder, server, enroll_key, once, interval, url)
+    try:
+        with serving.bind(listening) as sock:
+            server = serving.url(sock, listening)
+            enroll_key = _prepare(url, folder, server)
+            with _served(sock, listening, url):
+                _tell(folder, server, enroll_key, once, interval, url, told)
+    except KeyboardInterrupt:
+        console.say("Stopped. `compliance up` goes on where it was.")
+
+
+def _end_on_signals() -> list[int]:
+    """A person presses Ctrl-C, a service is sent SIGTERM: both end it in the same order. The signals that came.
+
+    They are kept too: Python drops an exception that a handler raises in the wrong moment.
+    """
+    told: list[int] = []
+
+    def end(number: int, frame: FrameType | None) -> None:
+        told.append(number)
+        raise KeyboardInterrupt
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, end)
+    return told
 
 
 def _prepare(database: str, folder: Path, server: str) -> str:
@@ -63,14 +84,17 @@ def _prepare(database: str, folder: Path, server: str) -> str:
     from compliance.server.storage.migrate import migrate
     from compliance.server.storage.migrations import MIGRATIONS
 
+    # Named after this machine: several may share a database, and none is to revoke another's key.
+    name = f"up on {socket.gethostname()}"
+
     async def keys(store: Store) -> tuple[str | None, str]:
         kept = folder / "read.key"
         known = await enrollment.Gate(store).key(kept.read_text().strip()) if kept.exists() else None
         read = None
         if known is None or known.objection() is not None:
-            read = await _renewed(store, READ_KEY, "read", None)
+            read = await _renewed(store, f"{name}: reports", "read", None)
         hour = int(time.time() * 1000) + 3_600_000
-        return read, await _renewed(store, ENROLL_KEY, "enroll", hour)
+        return read, await _renewed(store, f"{name}: agent", "enroll", hour)
 
     store = open_store(database)
     try:
@@ -113,7 +137,9 @@ def _served(sock: socket.socket, listening: Listening, database: str) -> Iterato
         thread.join()
 
 
-def _tell(folder: Path, server: str, enroll_key: str, once: bool, interval: int, database: str) -> None:
+def _tell(
+    folder: Path, server: str, enroll_key: str, once: bool, interval: int, database: str, told: list[int]
+) -> None:
     from compliance.agent import config, loop
     from compliance.agent.collectors import COLLECTORS, Memory
     from compliance.agent.identity import locked
@@ -127,6 +153,8 @@ def _tell(folder: Path, server: str, enroll_key: str, once: bool, interval: int,
     memory: list[Memory] = []
 
     def tick() -> None:
+        if told:
+            raise KeyboardInterrupt
         # The lock is held for a tick only, so that `agent send` gets its turn beside us.
         with locked(folder), closing(Spool(folder)) as spool:
             if spool.healed:
@@ -136,17 +164,15 @@ def _tell(folder: Path, server: str, enroll_key: str, once: bool, interval: int,
             spool.add(loop.report_of(snapshot, spool, identity.id, None if once else interval))
             loop.drain(spool, transport, identity, [])
 
-    try:
-        tick()
-        read_key = str(folder / "read.key")
-        report.host(identity.id, Format.table, server=server, key_file=read_key)
-        report.hosts(Format.table, server=server, key_file=read_key)
-        _say_where(folder, server, database)
-        if not once:
-            console.say(f"Reporting every {interval} s; Ctrl-C ends it.")
-            loop.run(tick, interval, threading.Event(), console.warn, splay=False)
-    except KeyboardInterrupt:
-        console.say("Stopped. `compliance up` goes on where it was.")
+    tick()
+    read_key = str(folder / "read.key")
+    report.host(identity.id, Format.table, server=server, key_file=read_key)
+    report.hosts(Format.table, server=server, key_file=read_key)
+    sys.stdout.flush()  # whoever reads from a pipe wants it now, not when all ends
+    _say_where(folder, server, database)
+    if not once:
+        console.say(f"Reporting every {interval} s; Ctrl-C ends it.")
+        loop.run(tick, interval, threading.Event(), console.warn, splay=False)
 
 
 def _say_where(folder: Path, server: str, database: str) -> None:

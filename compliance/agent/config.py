@@ -107,8 +107,8 @@ def enroll(given: Given, transport: Transport, hostname: str, anew: bool = False
         # Kept before it is told: a cut connection then repeats the same enrollment.
         identities.write(given.folder, identity)
     transport.enroll(Enrollment(id=identity.id, secret=identity.token, hostname=hostname), given.key)
-    moved = known is not None and known.server is not None and known.server != given.server
-    if fresh or moved:
+    if fresh:
+        # What waits was said by another identity. A new server, though, gets all that the old one did not take.
         spool = Spool(given.folder)
         spool.forget()
         spool.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import sys
 import time
@@ -53,7 +54,7 @@ def locked(folder: Path, seconds: float = LOCK_SECONDS) -> Iterator[None]:
     """One agent at a time in a state folder; the others wait for their turn. Ends with the process, however it ends."""
     path = folder / "agent.lock"
     try:
-        file = path.open("ab")
+        file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+b")
     except OSError as error:
         raise Broken(f"Cannot lock {path} ({error.strerror}): make the folder writable.") from error
     with file:

@@ -74,10 +74,16 @@ class Transport:
         except httpx.TimeoutException as error:
             raise TryLater(f"{place} did not answer in time.") from error
         except httpx.TransportError as error:
-            raise TryLater(f"Cannot reach {place} ({error}): is the server running, and the address right?") from error
+            raise TryLater(_unreachable(place, error)) from error
         if answer.status_code != 200:
             raise _error(answer)
         return answer
+
+
+def _unreachable(place: str, error: httpx.TransportError) -> str:
+    if "CERTIFICATE_VERIFY_FAILED" in str(error):
+        return f"The certificate of {place} is not trusted: name the authority that signed it with --ca FILE."
+    return f"Cannot reach {place} ({error}): is the server running, and the address right?"
 
 
 def _decoded(answer: httpx.Response, kind: type[Enrolled]) -> Enrolled:

@@ -169,8 +169,10 @@ def run(
     with opened(url, config) as store:
         asyncio.run(_take_given(store, given))
     with serving.bind(listening) as sock:
+        server = serving.make_server(listening, url)
+        serving.end_on_signals(server)
         console.say(f"Listening on {serving.url(sock, listening)}, keeping {parse_url(url)}. Ctrl-C ends it.")
-        serving.serve(sock, listening, url)
+        serving.serve(server, sock)
 
 
 async def _take_given(store: Store, files: dict[str, Any]) -> None:

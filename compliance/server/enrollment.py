@@ -256,6 +256,8 @@ async def _is_given(store: Store, name: str, role: str, key: str) -> bool:
 async def _insert_key(store: Store, name: str, role: str, key: str, expires_ms: int | None) -> None:
     if role not in ROLES:
         raise WrongUsage(f"There is no role {role!r}: choose one of {', '.join(ROLES)}.")
+    if not 0 < len(name.strip()) <= 255:
+        raise WrongUsage("A key's name has 1 to 255 characters: say whose it is, or what for.")
     for row in await store.rows(ApiKey.select().where((ApiKey.name == name) & ApiKey.revoked_at.is_null())):
         if _key_of(row).objection() is None:
             raise WrongUsage(f"A key named {name!r} is in use: choose another name, or revoke that one first.")

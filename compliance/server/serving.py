@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
 import socket
+import ssl
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
 
 import uvicorn
+from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 
 from compliance.errors import Broken, WrongUsage
 from compliance.settings import is_loopback
 
 APP = "compliance.server.app:from_environment"
+BACKLOG = 2048
+"""Connections that may wait to be taken, as uvicorn has it."""
 
 
 @dataclass(frozen=True)
@@ -30,11 +36,15 @@ class Listening:
 
 def check(listening: Listening, insecure: bool) -> None:
     """WrongUsage where keys would cross a network in the clear, or half a certificate was given."""
+    if listening.workers < 1:
+        raise WrongUsage(f"{listening.workers} workers would take no report: --workers is at least 1.")
     if (listening.tls_cert is None) != (listening.tls_key is None):
         raise WrongUsage("TLS takes both --tls-cert and --tls-key.")
     for path in (listening.tls_cert, listening.tls_key):
         if path is not None and not path.is_file():
             raise WrongUsage(f"There is no file {path}: --tls-cert and --tls-key name PEM files.")
+    if listening.tls_cert is not None:
+        _check_pair(listening.tls_cert, listening.tls_key)
     if not is_loopback(listening.host) and listening.tls_cert is None and not insecure:
         raise WrongUsage(
             f"On {listening.host} others could read the keys on their way: give --tls-cert and --tls-key, or, behind a"
@@ -42,26 +52,39 @@ def check(listening: Listening, insecure: bool) -> None:
         )
 
 
+def _check_pair(cert: Path, key: Path | None) -> None:
+    try:
+        # A key with a passphrase would be asked for on a terminal that a service does not have.
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(cert, key, password=lambda: "")
+    except (OSError, ssl.SSLError) as error:
+        raise WrongUsage(
+            f"{cert} and {key} are no certificate and its private key ({error}): --tls-cert and --tls-key name PEM"
+            " files that belong together, the key without a passphrase."
+        ) from error
+
+
 def bind(listening: Listening) -> socket.socket:
-    """The socket, bound. Broken with what to do about a port that is taken."""
+    """The socket, listening: two that only bind may share a port. Broken with what to do about one that is taken."""
+    if not 0 <= listening.port <= 65535:
+        raise WrongUsage(f"There is no port {listening.port}: --port is a number up to 65535; 0 takes any free one.")
     family = socket.AF_INET6 if ":" in listening.host else socket.AF_INET
     sock = socket.socket(family, socket.SOCK_STREAM)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         sock.bind((listening.host, listening.port))
-    except (OSError, OverflowError) as error:
+        sock.listen(BACKLOG)
+    except OSError as error:
         sock.close()
         raise Broken(_why(error, listening)) from error
     sock.set_inheritable(True)
     return sock
 
 
-def _why(error: Exception, listening: Listening) -> str:
+def _why(error: OSError, listening: Listening) -> str:
     place = f"{listening.host}:{listening.port}"
-    number = error.errno if isinstance(error, OSError) else None
-    if number == errno.EADDRINUSE:
+    if error.errno == errno.EADDRINUSE:
         return f"{place} is taken: end what listens there, or choose another --port."
-    if number == errno.EACCES:
+    if error.errno == errno.EACCES:
         return f"{place} needs a privilege: choose a --port from 1024 on."
     return f"Cannot listen on {place} ({error}): --host is an address of this machine."
 
@@ -92,10 +115,28 @@ def make_server(listening: Listening, database: str) -> uvicorn.Server:
     )
 
 
-def serve(sock: socket.socket, listening: Listening, database: str) -> None:
+def end_on_signals(server: uvicorn.Server) -> None:
+    """Being told to end is a server's usual end: it stops when it can, with exit code 0.
+
+    uvicorn takes SIGINT and SIGTERM while it serves, and raises them again when it is done. A flag, and no exception:
+    Python drops one that a handler raises in the wrong moment (a weak reference's callback: seen).
+    """
+
+    def end(number: int, frame: FrameType | None) -> None:
+        server.should_exit = True
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, end)
+
+
+def serve(server: uvicorn.Server, sock: socket.socket) -> None:
     """Until SIGINT or SIGTERM."""
-    server = make_server(listening, database)
-    if listening.workers > 1:
-        Multiprocess(server.config, sockets=[sock]).run()
-    else:
+    if server.config.workers == 1:
         server.run(sockets=[sock])
+        return
+    workers = Multiprocess(server.config, sockets=[sock])
+    if server.should_exit:
+        return
+    workers.run()
+    if any(worker.exitcode == STARTUP_FAILURE for worker in workers.processes):
+        raise Broken("The server did not start: what stands above says why.")
