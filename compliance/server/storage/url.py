@@ -4,6 +4,7 @@
     sqlite:////var/lib/compliance/it.db       four slashes: an absolute path (as SQLAlchemy has it)
     mysql://user:password@host:3306/name      `mariadb://` is the same; special characters as %XX; IPv6 as [::1]
         ?ssl-ca=/p/ca.pem                     TLS, the server's certificate checked against this authority, its name too
+        ?ssl-ca=rds                           the same against the roots of Amazon RDS, which come with this package
         &ssl-cert=/p/c.pem&ssl-key=/p/k.pem   this client's own certificate
         &ssl-verify=identity|ca|off           certificate and name (default with TLS), certificate only, neither
 

@@ -1,6 +1,7 @@
 """TLS to a real server, with certificates of an authority of our own."""
 
 import datetime
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from cryptography.x509.oid import NameOID
 
 from compliance.errors import ComplianceError, Refused, Unreachable
 from compliance.server.storage.engine import open_store
+from compliance.server.storage.mysql.connect import RDS, tls
+from compliance.server.storage.url import MysqlURL, parse_url
 from tests.mariadb import MariaDB, start_mariadb
 
 SERVER = "db.example"
@@ -123,3 +126,29 @@ def test_tls_that_was_asked_for_is_never_left_out(tmp_path: Path) -> None:
     """A server without a certificate: a URL with an ssl option fails rather than sends in clear."""
     with start_mariadb(tmp_path / "plain") as plain, pytest.raises(ComplianceError, match="ssl options do not agree"):
         open_store(plain.url("fleet", "?ssl-verify=off"))
+
+
+def test_the_roots_of_rds_are_roots_one_a_region_and_nothing_else() -> None:
+    roots = x509.load_pem_x509_certificates(RDS.read_bytes())
+    names = [root.subject.get_attributes_for_oid(NameOID.COMMON_NAME)[0].value for root in roots]
+    assert [
+        name for name in names if not re.fullmatch(r"Amazon RDS [a-z]+-[a-z]+-\d Root CA RSA2048 G1", str(name))
+    ] == []
+    assert len(set(names)) == len(names) > 20
+    for root in roots:
+        root.verify_directly_issued_by(root)
+        assert root.fingerprint(hashes.SHA256()).hex() in RDS.read_text()
+
+
+def test_the_roots_of_rds_are_the_only_ones_that_rds_means() -> None:
+    url = parse_url("mysql://ana@db.example/fleet?ssl-ca=rds")
+    assert isinstance(url, MysqlURL)
+    context = tls(url)
+    assert context is not None
+    assert context.cert_store_stats()["x509_ca"] == RDS.read_text().count("BEGIN CERTIFICATE")
+    assert context.check_hostname
+
+
+def test_a_server_that_is_not_of_rds_is_refused(server: MariaDB) -> None:
+    with pytest.raises(Unreachable, match="(?i)certificate"):
+        open_store(server.url("fleet", "?ssl-ca=rds&ssl-verify=ca"))

@@ -1,6 +1,7 @@
 """From a URL to connections that all behave alike, whatever the server's own settings are."""
 
 import ssl
+from pathlib import Path
 from threading import Lock
 from typing import Any
 
@@ -15,6 +16,8 @@ from compliance.server.storage.mysql.session import MysqlSession
 from compliance.server.storage.pool import Session
 from compliance.server.storage.url import MysqlURL
 
+RDS = Path(__file__).with_name("rds.pem")
+"""What `ssl-ca=rds` means: no file has to be fetched, or be there, where the server runs."""
 CONNECT_SECONDS = 5
 ANSWER_SECONDS = 60
 LOCK_SECONDS = 20
@@ -130,7 +133,7 @@ def tls(url: MysqlURL) -> ssl.SSLContext | None:
     if url.ssl_verify is None:
         return None
     try:
-        context = ssl.create_default_context(cafile=url.ssl_ca)
+        context = ssl.create_default_context(cafile=RDS if url.ssl_ca == "rds" else url.ssl_ca)
         if url.ssl_cert:
             context.load_cert_chain(url.ssl_cert, url.ssl_key)
     except (OSError, ValueError) as error:
