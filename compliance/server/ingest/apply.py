@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from compliance.server.ingest import contact as contacts
 from compliance.server.ingest import plan as plans
 from compliance.server.ingest.contact import Contact
-from compliance.server.ingest.decide import Apply, CloneFound, decide
+from compliance.server.ingest.decide import Apply, CloneFound, HostGone, decide
 from compliance.server.ingest.dictionary import Dictionary, Known, Texts
 from compliance.server.ingest.intervals import INTERVALS, Values
 from compliance.server.ingest.plan import Plan
@@ -26,7 +26,7 @@ class Arrival:
     received_ms: int
 
 
-Answer = Receipt | CloneFound
+Answer = Receipt | CloneFound | HostGone
 Accepted = list[tuple[Contact, Arrival, Apply]]
 
 
@@ -42,7 +42,10 @@ def apply(db: Db, for_update: str, dictionary: Dictionary, batch: Sequence[Arriv
     answers: list[Answer] = []
     accepted: Accepted = []
     for arrival in batch:
-        contact = held[arrival.host_id]
+        contact = held.get(arrival.host_id)
+        if contact is None:
+            answers.append(HostGone())
+            continue
         decision = decide(contact, arrival.report, arrival.received_ms)
         if isinstance(decision, Apply):
             accepted.append((contact, arrival, decision))

@@ -25,6 +25,11 @@ class CloneFound:
 
 
 @dataclass(frozen=True, slots=True)
+class HostGone:
+    """Its token was known a moment ago, its rows are not there: the database was put back to before it enrolled."""
+
+
+@dataclass(frozen=True, slots=True)
 class Apply:
     """The report is the next one; `seen` is its moment on the fleet's axis."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import random
 import time
 from collections.abc import Callable
@@ -12,6 +13,8 @@ from compliance.server.storage.engine import Store
 from compliance.server.storage.pool import Session as Db
 
 T = TypeVar("T")
+
+log = logging.getLogger(__name__)
 
 ATTEMPTS = 6
 
@@ -25,6 +28,7 @@ def patiently(store: Store, dictionary: Dictionary, work: Callable[[Db], T]) -> 
         except Exception as error:
             if attempt == ATTEMPTS or not _may_help(store, dictionary, error):
                 raise
+            log.warning("attempt %d of %d at a transaction failed: %s", attempt, ATTEMPTS, error)
             time.sleep(random.uniform(0, 0.02 * 2**attempt))  # noqa: S311
     raise AssertionError("the last attempt returns or raises")
 

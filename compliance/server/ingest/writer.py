@@ -11,19 +11,25 @@ import logging
 from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 
 from compliance.errors import ComplianceError, Unreachable
 from compliance.server.ingest.apply import Answer, Arrival, apply
 from compliance.server.ingest.dictionary import Dictionary
+from compliance.server.ingest.intervals import INTERVALS
 from compliance.server.ingest.patience import patiently
 from compliance.server.storage.engine import Store
+from compliance.wire.messages import Change, Report, Whole
 
 log = logging.getLogger(__name__)
 
 MAX_REPORTS = 1000
+MAX_ROWS = 20_000
 MAX_BYTES = 8 * 2**20
 QUEUE_BYTES = 64 * 2**20
+RESTART_SECONDS = 1.0
+"""Between the failure of a writer and its next start."""
 
 
 class Busy(Unreachable):
@@ -51,30 +57,33 @@ class Writer:
         self._queue_bytes = queue_bytes
         self._queue: deque[Waiting] = deque()
         self._queued = 0
+        self._held: list[Waiting] = []
         self._work = asyncio.Event()
         self._dictionary = Dictionary()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="writer")
         self._task: asyncio.Task[None] | None = None
-        self._stopping = False
+        self._fallen = False
+        self._stopping = asyncio.Event()
 
     @property
     def alive(self) -> bool:
-        return self._task is not None and not self._task.done()
+        """Not before its start, after its stop, or between a failure and its next start."""
+        return self._task is not None and not self._task.done() and not self._fallen
 
     def start(self) -> None:
         self._task = asyncio.create_task(self._supervise(), name="writer")
 
     async def stop(self) -> None:
         """Writes what is queued, then ends."""
-        self._stopping = True
+        self._stopping.set()
         self._work.set()
         if self._task is not None:
-            await self._task
+            await asyncio.wait([self._task])
         self._thread.shutdown()
 
     async def write(self, arrival: Arrival, size: int) -> Answer:
         """The answer to a report, once it is committed. Raise Busy, Unreachable, Broken or Poisoned."""
-        if self._stopping:
+        if self._stopping.is_set() or self._task is None or self._task.done():
             raise Busy("The server is stopping: send it again in a moment.")
         if self._queued + size > self._queue_bytes and self._queue:
             raise Busy("The server has more reports than it can take just now: send it again in a moment.")
@@ -86,20 +95,35 @@ class Writer:
 
     async def _supervise(self) -> None:
         """Keeps the writer running: whatever ends it fails what it held, and it starts again."""
-        while True:
-            batch: list[Waiting] = []
-            try:
-                while await self._has_work():
-                    batch = self._take()
-                    await self._commit(batch)
-                return
-            except Exception:
-                log.exception("the writer failed and starts again")
-                _fail(batch, Unreachable("The server failed while it wrote: send it again in a moment."))
+        try:
+            while not await self._ran_to_its_end():
+                await self._rest()
+        finally:
+            # Also where it was cancelled: nobody is left who would answer.
+            _fail([*self._held, *self._queue], Busy("The server is stopping: send it again in a moment."))
+
+    async def _ran_to_its_end(self) -> bool:
+        try:
+            while await self._has_work():
+                self._held = self._take()
+                await self._commit(self._held)
+                self._held = []
+        except Exception:
+            log.exception("the writer failed and starts again")
+            self._fallen = True
+            _fail(self._held, Unreachable("The server failed while it wrote: send it again in a moment."))
+            return self._stopping.is_set()
+        return True
+
+    async def _rest(self) -> None:
+        """A failure that lasts is not met a thousand times a second; /health/ready says so meanwhile."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._stopping.wait(), RESTART_SECONDS)
+        self._fallen = False
 
     async def _has_work(self) -> bool:
         while not self._queue:
-            if self._stopping:
+            if self._stopping.is_set():
                 return False
             self._work.clear()
             await self._work.wait()
@@ -110,8 +134,8 @@ class Writer:
         batch: list[Waiting] = []
         hosts: set[int] = set()
         later: list[Waiting] = []
-        size = 0
-        while self._queue and len(batch) < MAX_REPORTS and size < MAX_BYTES:
+        size = rows = 0
+        while self._queue and len(batch) < MAX_REPORTS and rows < MAX_ROWS and size < MAX_BYTES:
             waiting = self._queue.popleft()
             if waiting.arrival.host_id in hosts:
                 later.append(waiting)
@@ -119,6 +143,7 @@ class Writer:
             hosts.add(waiting.arrival.host_id)
             batch.append(waiting)
             size += waiting.size
+            rows += _rows(waiting.arrival.report)
         self._queue.extendleft(reversed(later))
         self._queued -= size
         return batch
@@ -145,13 +170,26 @@ class Writer:
             await self._commit(batch[:middle])
             await self._commit(batch[middle:])
         else:
-            log.error("a report was refused by the store: %s", error)
+            arrival = batch[0].arrival
+            log.error("the store refused report %s of host %d: %s", arrival.report.id, arrival.host_id, error)
             _fail(batch, Poisoned("The store cannot keep this report; the server's log says why."))
 
     def _apply_patiently(self, batch: Sequence[Arrival]) -> list[Answer]:
         """In the writer's thread."""
         for_update = self._store.dialect.for_update
         return patiently(self._store, self._dictionary, lambda db: apply(db, for_update, self._dictionary, batch))
+
+
+def _rows(report: Report) -> int:
+    """Rows that it brings or ends."""
+    rows = 0
+    for kind in INTERVALS:
+        section = getattr(report.sections, kind)
+        if isinstance(section, Whole):
+            rows += len(section.rows)
+        elif isinstance(section, Change):
+            rows += len(section.started) + len(section.ended)
+    return rows
 
 
 def _fail(batch: list[Waiting], error: ComplianceError) -> None:

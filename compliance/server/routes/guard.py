@@ -50,12 +50,20 @@ async def original_clients(connection: Connection, handler: BaseRouteHandler) ->
     await _require(connection, secret, ("ingest",))
 
 
+def unknown_host() -> ProblemFound:
+    return ProblemFound(401, "This host is not known here: enroll it with `compliance agent enroll`.", CHALLENGE)
+
+
 async def reporting_host(connection: Connection) -> int:
     """The host that the token belongs to: only it says who reports."""
     gate: Gate = connection.app.state.gate
-    token = await gate.token(bearer(connection))
+    secret = bearer(connection)
+    token = await gate.token(secret)
     if token is None:
-        raise ProblemFound(401, "This host is not known here: enroll it with `compliance agent enroll`.", CHALLENGE)
+        key = await gate.key(secret)
+        if key is not None:
+            raise ProblemFound(403, f"The key {key.name!r} has the role {key.role}; this needs a host's own token.")
+        raise unknown_host()
     if token.revoked:
         sentence = "This host's token was revoked: `compliance agent enroll --anew` gives it a new identity."
         raise ProblemFound(401, sentence, CHALLENGE)

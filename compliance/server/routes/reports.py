@@ -9,10 +9,10 @@ from litestar import Request, Response, post
 
 from compliance.server.ingest.apply import Arrival
 from compliance.server.ingest.check import check
-from compliance.server.ingest.decide import CloneFound
+from compliance.server.ingest.decide import CloneFound, HostGone
 from compliance.server.ingest.writer import Busy, Writer
 from compliance.server.routes import body
-from compliance.server.routes.guard import reporting_host
+from compliance.server.routes.guard import reporting_host, unknown_host
 from compliance.server.routes.problems import RETRY_SECONDS, ProblemFound
 from compliance.server.storage.clock import now_ms
 from compliance.wire.codec import decode_report
@@ -36,6 +36,8 @@ async def take_report(request: Request[Any, Any, Any]) -> Response[bytes]:
             " hosts release` ends this; then `compliance agent enroll --anew` on each machine."
         )
         raise ProblemFound(403, sentence)
+    if isinstance(answer, HostGone):
+        raise unknown_host()
     return Response(msgspec.json.encode(answer), status_code=200, media_type="application/json")
 
 

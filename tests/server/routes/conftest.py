@@ -17,14 +17,6 @@ def rows(store: Store) -> Rows:
 
 
 @pytest.fixture
-def database(store_kind: str, store: Store, tmp_path, request: pytest.FixtureRequest) -> str:
-    """The URL of `store`."""
-    if store_kind == "sqlite":
-        return f"sqlite:///{tmp_path / 'compliance.db'}"
-    return str(request.getfixturevalue("mysql_template"))
-
-
-@pytest.fixture
 def reader(database: str, store: Store) -> Iterator[Http]:
     with client(database, store, "read") as http:
         yield http
