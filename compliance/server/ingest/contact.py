@@ -36,6 +36,7 @@ class Contact:
     corrections: int = 0
     forks: int = 0
     forked_at: str | None = None
+    forked_by: bytes | None = None
     refused_at: str | None = None
     host_state: bytes | None = None
     os_state: bytes | None = None

@@ -15,6 +15,8 @@ from compliance.server.storage.clock import to_ms, to_text
 from compliance.wire.messages import Change, Kind, Receipt, Report
 
 CLONE_WINDOW_MS = 3_600_000
+TURNS_INTERVALS = 3
+"""Where boots take turns the window is at least so many intervals: clones that report once a day are clones too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,7 @@ def decide(contact: Contact, report: Report, received_ms: int) -> Decision:
         return Receipt(outcome="repeat", last=_hex(contact.report_id))
     follows = (bytes.fromhex(report.after) if report.after else None) == contact.report_id
     if _is_suspicious(contact, report, follows, received_ms):
-        _count_suspicion(contact, received_ms)
+        _count_suspicion(contact, report, received_ms)
         if contact.refused_at is not None:
             return CloneFound(contact.refused_at)
     rebooted = contact.boot_id is not None and contact.boot_id != report.boot_id
@@ -68,21 +70,26 @@ def seen_ms(contact: Contact, report: Report, received_ms: int) -> int:
 def _is_suspicious(contact: Contact, report: Report, follows: bool, received_ms: int) -> bool:
     """A fork: it follows a report that another one followed already. Or a boot that had ended goes on."""
     if not follows:
-        return report.after is not None and contact.knows_report(bytes.fromhex(report.after))
-    return contact.left_boot(report.boot_id) and not _recently_forked(contact, received_ms)
+        told_before = contact.forked_by == bytes.fromhex(report.id)
+        return report.after is not None and contact.knows_report(bytes.fromhex(report.after)) and not told_before
+    return contact.left_boot(report.boot_id) and not _recently_forked(contact, received_ms, CLONE_WINDOW_MS)
 
 
-def _count_suspicion(contact: Contact, received_ms: int) -> None:
+def _count_suspicion(contact: Contact, report: Report, received_ms: int) -> None:
     """A machine set back to an older disk forks once; two that share a token go on forking."""
-    if not _recently_forked(contact, received_ms):
+    contact.forked_by = bytes.fromhex(report.id)
+    window = CLONE_WINDOW_MS
+    if contact.left_boot(report.boot_id) and contact.interval_s is not None:
+        window = max(window, TURNS_INTERVALS * contact.interval_s * 1000)
+    if not _recently_forked(contact, received_ms, window):
         contact.forks, contact.forked_at = 1, to_text(received_ms)
         return
     contact.forks += 1
     contact.refused_at = to_text(received_ms)
 
 
-def _recently_forked(contact: Contact, received_ms: int) -> bool:
-    return contact.forked_at is not None and received_ms - to_ms(contact.forked_at) < CLONE_WINDOW_MS
+def _recently_forked(contact: Contact, received_ms: int, window_ms: int) -> bool:
+    return contact.forked_at is not None and received_ms - to_ms(contact.forked_at) < window_ms
 
 
 def _wanted(contact: Contact, report: Report, rebooted: bool) -> tuple[Kind, ...]:

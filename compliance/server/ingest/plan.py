@@ -16,7 +16,7 @@ from compliance.server.ingest.dictionary import Known
 from compliance.server.ingest.diff import differences
 from compliance.server.ingest.intervals import INTERVALS, Values
 from compliance.server.storage.clock import OPEN, to_ms, to_text
-from compliance.wire.messages import Change, Failed, Report, Sample, Whole
+from compliance.wire.messages import Change, Dropped, Failed, Report, Sample, Whole
 
 BEGINNING = to_text(0)
 """Where a gap starts that nothing was seen before."""
@@ -58,6 +58,9 @@ def add(plan: Plan, contact: Contact, report: Report, decision: Apply, kept: Kep
     for kind in KINDS:
         section = getattr(report.sections, kind)
         if section is UNSET:
+            if isinstance(report.dropped, Dropped) and contact.looked_at(kind) is not None:
+                # What was lost may have held it: unknown until the next look.
+                _add_failure(plan, contact, kind, _lost(report.dropped))
             continue
         if isinstance(section, Failed):
             _add_failure(plan, contact, kind, section.reason)
@@ -130,13 +133,17 @@ def _add_gaps(plan: Plan, contact: Contact, report: Report, kind: str, seen: str
         if contact.seen_at is not None:
             plan.gaps.append((contact.host_id, kind, BEGINNING, seen, "not part of the reports before"))
         return
-    reason = None if report.dropped is UNSET else f"{report.dropped.reports} reports were lost: {report.dropped.reason}"
+    reason = None if report.dropped is UNSET else _lost(report.dropped)
     if reason is None and contact.interval_s is not None:
         silence = to_ms(seen) - to_ms(last)
         if silence > SILENT_AFTER * contact.interval_s * 1000:
             reason = f"no report for {silence // 1000} s, where one was due every {contact.interval_s} s"
     if reason is not None:
-        plan.gaps.append((contact.host_id, kind, last, seen, reason[:255]))
+        plan.gaps.append((contact.host_id, kind, last, seen, reason))
+
+
+def _lost(dropped: Dropped) -> str:
+    return f"{dropped.reports} reports were lost: {dropped.reason}"[:255]
 
 
 def _add_blind(plan: Plan, contact: Contact, report: Report, seen: str) -> None:

@@ -64,6 +64,7 @@ class HostContact(Table, tablename="host_contact", db=ENGINE):
 
     `recent` holds the last report ids and `boots` digests of the last boot ids, 16 bytes each, newest first. `*_state`
     is the digest of the rows kept, NULL when the next section has to be whole. `*_looked_at` is the last look that saw.
+    `forked_by` is the report that forked the chain last: a proxy that repeats it makes no second fork.
     `agent` and `blind` (a digest) let an unchanged report be told without reading `host_boot` and `blind_spot`.
     """
 
@@ -82,6 +83,7 @@ class HostContact(Table, tablename="host_contact", db=ENGINE):
     corrections = BigInt()
     forks = Integer()
     forked_at = Varchar(TIME, null=True, default=None)
+    forked_by = Bytea(null=True, default=None)
     refused_at = Varchar(TIME, null=True, default=None)
     host_state = Bytea(null=True, default=None)
     os_state = Bytea(null=True, default=None)

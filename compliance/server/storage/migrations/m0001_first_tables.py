@@ -42,7 +42,7 @@ FIRST_TABLES = Migration(
         " boot_id {text:64}, boots {ids} NOT NULL, agent {text:64}, blind {digest},"
         " seen_at {time}, received_at {time}, skew_ms {i64} NOT NULL,"
         " interval_s {u32}, revision {u64} NOT NULL, corrections {u64} NOT NULL,"
-        " forks {u8} NOT NULL, forked_at {time}, refused_at {time},"
+        " forks {u8} NOT NULL, forked_at {time}, forked_by {digest}, refused_at {time},"
         " host_state {digest}, os_state {digest}, addresses_state {digest}, processes_state {digest},"
         " sessions_state {digest}, host_looked_at {time}, os_looked_at {time}, addresses_looked_at {time},"
         " cpu_looked_at {time}, processes_looked_at {time}, sessions_looked_at {time}, PRIMARY KEY (host_id),"
