@@ -79,7 +79,7 @@ def _end_on_signals() -> list[int]:
 
 def _prepare(database: str, folder: Path, server: str) -> str:
     """Migrates, leaves a read key and the server's address in the state folder, and returns an enrollment key."""
-    from compliance.server import enrollment
+    from compliance.server.gate import Gate
     from compliance.server.storage.engine import open_store
     from compliance.server.storage.migrate import migrate
     from compliance.server.storage.migrations import MIGRATIONS
@@ -89,7 +89,7 @@ def _prepare(database: str, folder: Path, server: str) -> str:
 
     async def keys(store: Store) -> tuple[str | None, str]:
         kept = folder / "read.key"
-        known = await enrollment.Gate(store).key(kept.read_text().strip()) if kept.exists() else None
+        known = await Gate(store).key(kept.read_text().strip()) if kept.exists() else None
         read = None
         if known is None or known.objection() is not None:
             read = await _renewed(store, f"{name}: reports", "read", None)

@@ -15,7 +15,7 @@ from litestar.types import ControllerRouterHandler
 
 from compliance import __version__
 from compliance.server.config import Config
-from compliance.server.enrollment import Gate
+from compliance.server.gate import Gate
 from compliance.server.ingest.writer import Writer
 from compliance.server.routes import (
     cpus,

@@ -1,18 +1,12 @@
-"""Who may speak: keys for people and programs, and a token for each host. Only SHA-256 of either is kept."""
+"""Who may speak: keys for people and programs, and a token for each host; made, told, and ended."""
 
 from __future__ import annotations
 
-import asyncio
-import re
 import secrets
-import time
-from collections import OrderedDict
-from dataclasses import dataclass
-from hashlib import sha256
-from typing import Any, TypeVar
 
 from compliance.errors import ComplianceError, Refused, WrongUsage
-from compliance.server.storage.clock import now_ms, to_ms, to_text
+from compliance.server.gate import KEY, hash_secret, key_of
+from compliance.server.storage.clock import now_ms, to_text
 from compliance.server.storage.engine import Store
 from compliance.server.storage.tables import ApiKey, Host, HostContact, HostToken
 from compliance.wire.messages import Enrolled, Enrollment
@@ -25,44 +19,13 @@ ROLES = {
 }
 AGENT = "agent"
 """The source of hosts that enrolled."""
-REMEMBERED_SECONDS = 10.0
-REMEMBERED_SECRETS = 50_000
-
-T = TypeVar("T")
-
-# Ours, or one that was chosen elsewhere (a secret store's generator knows no prefix); never a host's token.
-_KEY = re.compile(r"cmk_[A-Za-z0-9_-]{43}|(?!cm[kt]_)[A-Za-z0-9_-]{32,128}")
-_TOKEN = re.compile(r"cmt_[A-Za-z0-9_-]{43}")
+NAME_LENGTH = 255
+NUMBER_LENGTH = 18
+"""Digits that an id has at most; more may not fit into the store's integers."""
 
 
 class Taken(ComplianceError):
     """The host id is known under another secret, or its own was revoked."""
-
-
-@dataclass(frozen=True, slots=True)
-class Key:
-    """A key that is known; whether it is good still depends on the time."""
-
-    name: str
-    role: str
-    expires_ms: int | None
-    revoked: bool
-
-    def objection(self) -> str | None:
-        """Why it opens nothing now."""
-        if self.revoked:
-            return f"The key {self.name!r} was revoked: ask for a new one."
-        if self.expires_ms is not None and now_ms() >= self.expires_ms:
-            return f"The key {self.name!r} expired: make a new one with `compliance server keys create`."
-        return None
-
-
-@dataclass(frozen=True, slots=True)
-class Token:
-    """A host's token that is known."""
-
-    host_id: int
-    revoked: bool
 
 
 def mint_key() -> str:
@@ -70,105 +33,12 @@ def mint_key() -> str:
     return "cmk_" + secrets.token_urlsafe(32)
 
 
-def hash_secret(secret: str) -> bytes:
-    """A random secret needs no salt and no slow hash."""
-    return sha256(secret.encode()).digest()
-
-
-class Gate:
-    """Answers who a secret belongs to. Malformed ones cost no query, others one indexed read in 10 seconds."""
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
-        self._keys: OrderedDict[bytes, tuple[float, Key | None]] = OrderedDict()
-        self._tokens: OrderedDict[bytes, tuple[float, Token | None]] = OrderedDict()
-        self._asked: dict[bytes, asyncio.Future[Token | None]] = {}
-        self._reading: asyncio.Task[None] | None = None
-
-    async def key(self, text: str) -> Key | None:
-        if not _KEY.fullmatch(text):
-            return None
-        hashed = hash_secret(text)
-        known, key = _recall(self._keys, hashed)
-        if not known:
-            key = await self._read_key(hashed)
-            _remember(self._keys, hashed, key)
-        return key
-
-    async def token(self, text: str) -> Token | None:
-        if not _TOKEN.fullmatch(text):
-            return None
-        hashed = hash_secret(text)
-        known, token = _recall(self._tokens, hashed)
-        return token if known else await self._ask(hashed)
-
-    async def _ask(self, hashed: bytes) -> Token | None:
-        """Those who ask while a read is under way share the next one: a busy fleet costs few statements."""
-        if hashed not in self._asked:
-            self._asked[hashed] = asyncio.get_running_loop().create_future()
-        answer = self._asked[hashed]
-        if self._reading is None or self._reading.done():
-            self._reading = asyncio.create_task(self._read_asked())
-        return await asyncio.shield(answer)
-
-    async def _read_asked(self) -> None:
-        while self._asked:
-            asked, self._asked = self._asked, {}
-            try:
-                found = await self._read_tokens(list(asked))
-            except BaseException as error:
-                for answer in asked.values():
-                    answer.set_exception(error)
-                    answer.exception()  # seen, though whoever asked may have gone
-                if not isinstance(error, Exception):
-                    raise
-                continue
-            for hashed, answer in asked.items():
-                _remember(self._tokens, hashed, found.get(hashed))
-                answer.set_result(found.get(hashed))
-
-    def forget_token(self, text: str) -> None:
-        """A refused token that has just been enrolled is good at once."""
-        self._tokens.pop(hash_secret(text), None)
-
-    async def _read_key(self, hashed: bytes) -> Key | None:
-        rows = await self._store.rows(ApiKey.select().where(ApiKey.hash == hashed))
-        return _key_of(rows[0]) if rows else None
-
-    async def _read_tokens(self, hashes: list[bytes]) -> dict[bytes, Token]:
-        found: dict[bytes, Token] = {}
-        for start in range(0, len(hashes), 500):
-            part = hashes[start : start + 500]
-            sql = f"SELECT hash, host_id, revoked_at FROM host_token WHERE hash IN ({','.join('?' * len(part))})"
-            for row in await self._store.raw(sql, part):
-                found[row["hash"]] = Token(row["host_id"], row["revoked_at"] is not None)
-        return found
-
-
-def _key_of(row: dict[str, Any]) -> Key:
-    expires = None if row["expires_at"] is None else to_ms(row["expires_at"])
-    return Key(row["name"], row["role"], expires, row["revoked_at"] is not None)
-
-
-def _recall(memory: OrderedDict[bytes, tuple[float, T]], hashed: bytes) -> tuple[bool, T | None]:
-    """Whether it is remembered, and as what."""
-    until, value = memory.get(hashed, (0.0, None))
-    return until > time.monotonic(), value
-
-
-def _remember(memory: OrderedDict[bytes, tuple[float, T]], hashed: bytes, value: T) -> None:
-    memory[hashed] = (time.monotonic() + REMEMBERED_SECONDS, value)
-    memory.move_to_end(hashed)
-    if len(memory) > REMEMBERED_SECRETS:  # refusals too are bounded: guessing cannot fill the memory
-        memory.popitem(last=False)
-
-
 async def enroll(store: Store, message: Enrollment) -> Enrolled:
     """Makes the host known; saying the same again changes nothing. Raise Taken."""
     try:
         await _enroll(store, message)
     except Exception as error:
-        if not store.dialect.is_duplicate(error):
+        if not (store.dialect.is_duplicate(error) or store.dialect.is_retryable(error)):
             raise
         await _enroll(store, message)  # the same enrollment came twice at once: now it is the second
     return Enrolled(id=message.id, name=message.hostname)
@@ -177,7 +47,8 @@ async def enroll(store: Store, message: Enrollment) -> Enrolled:
 async def _enroll(store: Store, message: Enrollment) -> None:
     hashed, now = hash_secret(message.secret), to_text(now_ms())
     async with store.transaction():
-        known = await store.rows(Host.select().where((Host.source == AGENT) & (Host.identity == message.id)))
+        mine = (Host.source == AGENT) & (Host.identity == message.id)
+        known = await store.rows(Host.select().where(mine))
         tokens = await store.raw("SELECT host_id, revoked_at FROM host_token WHERE hash = ?", [hashed])
         if known:
             _check_same(known[0]["id"], known[0]["retired_at"], tokens)
@@ -185,7 +56,7 @@ async def _enroll(store: Store, message: Enrollment) -> None:
         if tokens:
             raise Taken("This token belongs to another host: run `compliance agent enroll --anew` there.")
         await store.rows(Host.insert(Host(source=AGENT, identity=message.id, enrolled_at=now)))
-        host_id = (await store.rows(Host.select(Host.id).where(Host.identity == message.id)))[0]["id"]
+        host_id = (await store.rows(Host.select(Host.id).where(mine)))[0]["id"]
         await store.rows(HostToken.insert(HostToken(hash=hashed, host_id=host_id, created_at=now)))
         await store.raw(*_first_contact(host_id))
 
@@ -217,7 +88,7 @@ async def give_key(store: Store, name: str, role: str, key: str, expires_ms: int
 
     WrongUsage for what could be guessed or means another key; Refused for a key that was revoked or expired here.
     """
-    if not _KEY.fullmatch(key) or len(set(key)) < 8:
+    if not KEY.fullmatch(key) or len(set(key)) < 8:
         raise WrongUsage("A given key has 32 to 128 random letters, digits, - or _: let a generator make it.")
     try:
         return await _give(store, name, role, key, expires_ms)
@@ -244,7 +115,7 @@ async def _is_given(store: Store, name: str, role: str, key: str) -> bool:
     rows = await store.rows(ApiKey.select().where(ApiKey.hash == hash_secret(key)))
     if not rows:
         return False
-    known = _key_of(rows[0])
+    known = key_of(rows[0])
     if (known.name, known.role) != (name, role):
         raise WrongUsage(f"This key is {known.name!r} with the role {known.role} already: give each its own.")
     objection = known.objection()
@@ -256,10 +127,10 @@ async def _is_given(store: Store, name: str, role: str, key: str) -> bool:
 async def _insert_key(store: Store, name: str, role: str, key: str, expires_ms: int | None) -> None:
     if role not in ROLES:
         raise WrongUsage(f"There is no role {role!r}: choose one of {', '.join(ROLES)}.")
-    if not 0 < len(name.strip()) <= 255:
-        raise WrongUsage("A key's name has 1 to 255 characters: say whose it is, or what for.")
+    if not 0 < len(name.strip()) <= NAME_LENGTH:
+        raise WrongUsage(f"A key's name has 1 to {NAME_LENGTH} characters: say whose it is, or what for.")
     for row in await store.rows(ApiKey.select().where((ApiKey.name == name) & ApiKey.revoked_at.is_null())):
-        if _key_of(row).objection() is None:
+        if key_of(row).objection() is None:
             raise WrongUsage(f"A key named {name!r} is in use: choose another name, or revoke that one first.")
     expires = None if expires_ms is None else to_text(expires_ms)
     new = ApiKey(name=name, role=role, hash=hash_secret(key), created_at=to_text(now_ms()), expires_at=expires)
@@ -276,7 +147,7 @@ async def revoke_key(store: Store, name: str) -> None:
     """By its name or number. It opens nothing any more, 10 seconds from now at the latest."""
     by = ApiKey.name == name
     rows = await store.rows(ApiKey.select(ApiKey.id).where(by & ApiKey.revoked_at.is_null()))
-    if not rows and name.isdecimal():
+    if not rows and name.isascii() and name.isdecimal() and len(name) <= NUMBER_LENGTH:
         rows = await store.rows(ApiKey.select(ApiKey.id).where((ApiKey.id == int(name)) & ApiKey.revoked_at.is_null()))
     if not rows:
         raise ComplianceError(f"No key {name!r} is in use: `compliance server keys list` shows them.")
@@ -286,16 +157,22 @@ async def revoke_key(store: Store, name: str) -> None:
 
 async def retire(store: Store, host_id: int) -> None:
     """The host is gone for good: its token opens nothing, its history stays."""
-    now = to_text(now_ms())
     async with store.transaction():
-        await store.raw("UPDATE host SET retired_at = ? WHERE id = ? AND retired_at IS NULL", [now, host_id])
-        await store.raw("UPDATE host_token SET revoked_at = ? WHERE host_id = ? AND revoked_at IS NULL", [now, host_id])
+        await _retire(store, host_id)
+
+
+async def _retire(store: Store, host_id: int) -> None:
+    now = to_text(now_ms())
+    await store.raw("UPDATE host SET retired_at = ? WHERE id = ? AND retired_at IS NULL", [now, host_id])
+    await store.raw("UPDATE host_token SET revoked_at = ? WHERE host_id = ? AND revoked_at IS NULL", [now, host_id])
 
 
 async def release(store: Store, host_id: int) -> None:
     """Ends the refusal of a clone: the shared identity is retired, and each machine may enroll anew as itself."""
-    rows = await store.rows(HostContact.select(HostContact.refused_at).where(HostContact.host_id == host_id))
-    if not rows or rows[0]["refused_at"] is None:
-        raise Refused("This host is not refused: there is nothing to release.")
-    await store.raw("UPDATE host_contact SET refused_at = NULL, forks = 0 WHERE host_id = ?", [host_id])
-    await retire(store, host_id)
+    async with store.transaction():
+        refused = await store.rows(HostContact.select(HostContact.refused_at).where(HostContact.host_id == host_id))
+        if not refused or refused[0]["refused_at"] is None:
+            raise Refused("This host is not refused: there is nothing to release.")
+        await store.raw("UPDATE host_contact SET refused_at = NULL, forks = 0 WHERE host_id = ?", [host_id])
+        # With the same COMMIT: not refused any more and still alive, the token would be shared again.
+        await _retire(store, host_id)

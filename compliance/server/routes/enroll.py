@@ -7,7 +7,8 @@ from typing import Any
 import msgspec
 from litestar import Request, Response, post
 
-from compliance.server.enrollment import Gate, Taken, enroll
+from compliance.server.enrollment import Taken, enroll
+from compliance.server.gate import Gate
 from compliance.server.routes import body
 from compliance.server.routes.guard import enrollers
 from compliance.server.routes.problems import ProblemFound

@@ -7,7 +7,7 @@ from typing import Any
 from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
 
-from compliance.server.enrollment import Gate
+from compliance.server.gate import Gate
 from compliance.server.routes.problems import ProblemFound
 
 Connection = ASGIConnection[Any, Any, Any, Any]
