@@ -25,7 +25,7 @@ A line is a foreign key. `optional` may be NULL; in a fact that means "not seen"
 [decisions/0003](decisions/0003-open-intervals-have-an-end.md).
 """
 Made = dict[str, dict[str, tuple[bool, bool]]]
-TYPES = {"BigSerial": "bigserial", "BigInt": "bigint", "DoublePrecision": "double", "Bytea": "binary"}
+TYPES = {"Serial": "serial", "BigInt": "bigint", "DoublePrecision": "double", "Bytea": "binary"}
 
 
 def all_tables() -> list[type[Table]]:
@@ -81,7 +81,7 @@ def _relations(table: type[Table], made: Made) -> Iterator[str]:
 def _column(column: Any, made: tuple[bool, bool]) -> str:
     nullable, in_key = made
     foreign = isinstance(column, ForeignKey)
-    kind = "bigint" if foreign else TYPES.get(type(column).__name__, type(column).__name__.lower())
+    kind = "integer" if foreign else TYPES.get(type(column).__name__, type(column).__name__.lower())
     marks = ", ".join(mark for mark, is_so in (("PK", in_key), ("FK", foreign)) if is_so)
     return " ".join(filter(None, (kind, _column_name(column), marks, '"optional"' if nullable else "")))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from compliance.server.queries.intervals import Question, Source, ask, common, moment, same
+from compliance.server.queries.intervals import ACCOUNT, Question, Source, ask, common, moment
 from compliance.server.storage.engine import Store
 from compliance.wire.answers import Page, ProcessAnswer
 
@@ -16,11 +16,15 @@ PROCESSES = Source(
     " LEFT JOIN program p ON p.id = m.program_id",
     order={"x.pid": int, "x.first_seen_at": str},
 )
+_PROGRAM = (
+    "x.command_id IN (SELECT m.id FROM program p JOIN command m ON m.program_id = p.id WHERE HEX(p.name) = HEX(?))"
+)
 
 
 async def processes(store: Store, question: Question, name: str | None = None) -> Page[ProcessAnswer]:
     """In the order of host, pid and time."""
-    return await ask(store, PROCESSES, question, _answer, {same("a.name"): question.user, same("p.name"): name})
+    filters = {_PROGRAM: name, ACCOUNT: question.user}
+    return await ask(store, PROCESSES, question, _answer, filters, selective=name is not None)
 
 
 def _answer(row: dict[str, Any], at: int) -> ProcessAnswer:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from compliance.server.queries.intervals import Question, Source, ask, common, moment, same
+from compliance.server.queries.intervals import ACCOUNT, Question, Source, ask, common, moment
 from compliance.server.storage.engine import Store
 from compliance.wire.answers import Page, SessionAnswer
 
@@ -19,7 +19,7 @@ SESSIONS = Source(
 
 async def sessions(store: Store, question: Question) -> Page[SessionAnswer]:
     """In the order of host, time and session."""
-    return await ask(store, SESSIONS, question, _answer, {same("a.name"): question.user})
+    return await ask(store, SESSIONS, question, _answer, {ACCOUNT: question.user})
 
 
 def _answer(row: dict[str, Any], at: int) -> SessionAnswer:

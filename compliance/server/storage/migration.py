@@ -14,8 +14,8 @@ from dataclasses import dataclass
 
 # word: (MySQL, SQLite). `N` is what follows the colon.
 WORDS = {
-    "id": ("BIGINT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY", "INTEGER PRIMARY KEY AUTOINCREMENT"),
-    "ref": ("BIGINT UNSIGNED", "INTEGER"),
+    "id": ("INT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY", "INTEGER PRIMARY KEY AUTOINCREMENT"),
+    "ref": ("INT UNSIGNED", "INTEGER"),
     "time": ("DATETIME(3)", "TEXT"),
     "digest": ("BINARY(16)", "BLOB"),
     "hash": ("BINARY(32)", "BLOB"),

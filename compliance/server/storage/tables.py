@@ -6,7 +6,7 @@ keeps in `last_seen_at` the look that saw it last. Times are `clock` texts. Natu
 Piccolo is told the first only.
 """
 
-from piccolo.columns import BigInt, BigSerial, Boolean, Bytea, DoublePrecision, ForeignKey, Integer, Varchar
+from piccolo.columns import BigInt, Boolean, Bytea, DoublePrecision, ForeignKey, Integer, Serial, Varchar
 from piccolo.table import Table
 
 from compliance.server.storage.engine import ENGINE
@@ -31,7 +31,7 @@ class Horizon(Table, tablename="horizon", db=ENGINE):
 class ApiKey(Table, tablename="api_key", db=ENGINE):
     """A key that a person or a program was given; only its SHA-256 is kept."""
 
-    id = BigSerial(primary_key=True)
+    id = Serial(primary_key=True)
     name = Varchar(255)
     role = Varchar(16)
     hash = Bytea()
@@ -43,7 +43,7 @@ class ApiKey(Table, tablename="api_key", db=ENGINE):
 class Host(Table, tablename="host", db=ENGINE):
     """Identity and nothing else: `source` (agent, original) and what that source calls the host."""
 
-    id = BigSerial(primary_key=True)
+    id = Serial(primary_key=True)
     source = Varchar(16)
     identity = Varchar(64)
     enrolled_at = Varchar(TIME)
@@ -124,7 +124,7 @@ class HostFact(Table, tablename="host_fact", db=ENGINE):
 class OperatingSystem(Table, tablename="operating_system", db=ENGINE):
     """Dictionary: found by its digest only, as the other dictionaries are."""
 
-    id = BigSerial(primary_key=True)
+    id = Serial(primary_key=True)
     digest = Bytea()
     name = Varchar(255)
     version = Varchar(255, null=True, default=None)
@@ -157,7 +157,7 @@ class HostAddress(Table, tablename="host_address", db=ENGINE):
 class Account(Table, tablename="account", db=ENGINE):
     """Dictionary: a user name."""
 
-    id = BigSerial(primary_key=True)
+    id = Serial(primary_key=True)
     digest = Bytea()
     name = Varchar(255)
 
@@ -165,7 +165,7 @@ class Account(Table, tablename="account", db=ENGINE):
 class Program(Table, tablename="program", db=ENGINE):
     """Dictionary: a process's name and its file."""
 
-    id = BigSerial(primary_key=True)
+    id = Serial(primary_key=True)
     digest = Bytea()
     name = Varchar(255)
     exe = Varchar(4096, null=True, default=None)
@@ -174,7 +174,7 @@ class Program(Table, tablename="program", db=ENGINE):
 class Command(Table, tablename="command", db=ENGINE):
     """Dictionary: a program with its arguments, cut at 4,096 characters; the digest is of the whole."""
 
-    id = BigSerial(primary_key=True)
+    id = Serial(primary_key=True)
     digest = Bytea()
     program_id = ForeignKey(Program, db_column_name="program_id")
     arguments = Varchar(4096, null=True, default=None)

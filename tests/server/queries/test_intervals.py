@@ -5,7 +5,7 @@ import pytest
 
 from compliance.errors import WrongUsage
 from compliance.server.queries import cursor
-from compliance.server.queries.intervals import NoSuchHost, Question
+from compliance.server.queries.intervals import FIRST_STEP, NoSuchHost, Question
 from compliance.server.queries.processes import processes
 from compliance.server.queries.sessions import sessions
 from tests.server.queries.rows import HOUR, MINUTE, NOON, host_key
@@ -132,6 +132,14 @@ def test_pages_hold_every_row_once_in_their_order(store, rows, limit):
     there = walked(lambda **page: on_hosts(store, **page), limit)
     assert len({(item.host, item.user) for item in there}) == len(there) == 12
     assert [item.host for item in there] == sorted(item.host for item in there)
+
+
+def test_a_row_is_found_behind_many_hosts_that_have_none(store, rows):
+    for number in range(2 * FIRST_STEP + 1):
+        rows.host(host_key(number), f"web-{number}")
+    last = rows.host(host_key(99), "web-99")
+    rows.process(last, 7, NOON - HOUR)
+    assert pids(asked(store)) == [7]
 
 
 def test_later_pages_answer_for_the_moment_of_the_first(store, rows):

@@ -5,7 +5,7 @@ from compliance.server.storage.migration import Migration
 
 def _interval(table: str, key: str, columns: str, constraints: str = "") -> str:
     """A table of intervals of one host: opened once, closed once."""
-    names = ", ".join(["host_id", *(part.split()[0] for part in key.split(", ") if part), "first_seen_at"])
+    names = ", ".join(["host_id", "first_seen_at", *(part.split()[0] for part in key.split(", ") if part)])
     parts = [
         "host_id {ref} NOT NULL",
         key,
@@ -83,7 +83,7 @@ FIRST_TABLES = Migration(
         "{unique:process_ended ON process (host_id, ended_at, pid)|what ran on a host at a moment: queries, ingest; one"
         " open row a pid}",
         "{index:process_command ON process (command_id, ended_at)|where a program runs: queries/processes}",
-        "{index:process_account ON process (account_id, ended_at)|what an account runs: queries/processes}",
+        "{index:process_account ON process (account_id)|what an account runs: queries/processes}",
         _interval(
             "session",
             "digest {digest} NOT NULL",
