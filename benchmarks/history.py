@@ -16,7 +16,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from compliance.server.enrollment import enroll, hash_secret
+from compliance.server.enrollment import enroll
+from compliance.server.gate import hash_secret
 from compliance.server.ingest.apply import Arrival, apply
 from compliance.server.ingest.dictionary import Dictionary
 from compliance.server.queries.intervals import Question
