@@ -44,6 +44,7 @@ GROUPS = {
     "agent": Group("compliance.agent.cli", "agent", "Look at this host and report what is seen."),
     "server": Group("compliance.server.cli", "server", "Keep the fleet's evidence, and answer for it."),
     "report": Group("compliance.report.cli", "agent", "Show the fleet, now or at any moment in the past."),
+    "ops": Group("compliance.ops.cli", "ops", "Put the server on AWS, and look after it there."),
 }
 
 
