@@ -50,13 +50,12 @@ def whole(*rows: Any, blind: Blind | UnsetType = UNSET) -> Whole[Any]:
 
 
 def change(before: tuple[Any, ...], now: tuple[Any, ...], blind: Blind | UnsetType = UNSET) -> Change[Any, Any]:
-    """As an agent makes it: rows that are new or different start, keys that are gone end."""
-    keys = {row.key for row in now}
+    """As an agent makes it: what is new or different starts, what is gone or was replaced ends."""
     return Change(
         base=digest(before),
         state=digest(now),
         started=tuple(row for row in now if row not in before),
-        ended=tuple(row.key for row in before if row.key not in keys),
+        ended=tuple(row.key for row in before if row not in now),
         blind=blind,
     )
 
