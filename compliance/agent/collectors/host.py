@@ -6,10 +6,10 @@ import re
 import socket
 import subprocess
 import sys
-from pathlib import Path
 
 from compliance.agent.collectors import boot
 from compliance.agent.collectors.look import Look, Memory
+from compliance.agent.collectors.root import on_host
 from compliance.agent.text import within
 from compliance.wire.facts import Host
 
@@ -47,7 +47,7 @@ def _machine_id() -> str | None:
         return _platform_uuid()
     for path in MACHINE_ID_FILES:
         try:
-            return parse_machine_id(Path(path).read_text(encoding="utf-8", errors="surrogateescape"))
+            return parse_machine_id(on_host(path).read_text(encoding="utf-8", errors="surrogateescape"))
         except OSError:
             continue
     return None

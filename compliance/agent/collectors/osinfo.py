@@ -5,9 +5,9 @@ from __future__ import annotations
 import platform
 import shlex
 import sys
-from pathlib import Path
 
-from compliance.agent.collectors.look import Look, Memory
+from compliance.agent.collectors.look import CannotSee, Look, Memory
+from compliance.agent.collectors.root import host_root, on_host
 from compliance.agent.text import within
 from compliance.wire.facts import OperatingSystem
 
@@ -52,8 +52,10 @@ def _name() -> tuple[str, str | None]:
         return f"Windows {release}".strip(), version
     for path in RELEASE_FILES:
         try:
-            found = parse_release(Path(path).read_text(encoding="utf-8", errors="surrogateescape"))
+            found = parse_release(on_host(path).read_text(encoding="utf-8", errors="surrogateescape"))
         except OSError:
             continue
         return found.get("NAME") or platform.system(), found.get("VERSION_ID")
+    if host_root() is not None:  # it has one somewhere: a mount is missing, and "Linux" would be told as a change
+        raise CannotSee(f"There is no os-release under {host_root()}: mount the host's /etc and /usr/lib there.")
     return platform.system(), None

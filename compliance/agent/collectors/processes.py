@@ -16,7 +16,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 from msgspec.structs import replace
 
@@ -24,11 +23,10 @@ from compliance.agent.collectors import boot, procfs, psprocesses
 from compliance.agent.collectors.accounts import Accounts
 from compliance.agent.collectors.look import CannotSee, Known, Look, Memory
 from compliance.agent.collectors.procfs import Stat, Unseen
+from compliance.agent.collectors.root import sees_host_processes
 from compliance.agent.text import within
 from compliance.wire.messages import MAX_ROWS, Blind
 
-HOST_NAMESPACE = "pid:[4026531836]"
-"""The first pid namespace has this inode on every Linux (PROC_PID_INIT_INO)."""
 CLOCK = os.sysconf("SC_CLK_TCK") if boot.LINUX else 1000
 
 
@@ -62,7 +60,7 @@ def _look_at_proc(memory: Memory) -> Look:
                 known = keep(known, _read(proc, pid, stat, uid, accounts, memory.booted_at))
             now[known.row.pid] = known
     memory.processes = now
-    return _look(now, hidden, left_out, _namespace() != HOST_NAMESPACE)
+    return _look(now, hidden, left_out, not sees_host_processes())
 
 
 def is_other(known: Known, stat: Stat, uid: int) -> bool:
@@ -149,10 +147,3 @@ def _proc() -> Iterator[int]:
         yield proc
     finally:
         os.close(proc)
-
-
-def _namespace() -> str:
-    try:
-        return str(Path("/proc/self/ns/pid").readlink())
-    except OSError:
-        return HOST_NAMESPACE

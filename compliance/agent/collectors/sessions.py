@@ -1,25 +1,28 @@
 """Who has an open session: from utmp, or from systemd-logind where utmp is gone (Debian 13).
 
 An existing utmp that holds no record is the truth only where no logind knows better: musl's is always empty.
+In a container that looks at its host, the same two places are read as the host's files.
 """
 
 from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
 
 import psutil
 
-from compliance.agent.collectors import boot
+from compliance.agent.collectors import boot, hostsessions
 from compliance.agent.collectors.look import CannotSee, Look, Memory
+from compliance.agent.collectors.root import host_root, on_host, sees_host_processes
 from compliance.agent.text import within
 from compliance.wire.facts import Session
 from compliance.wire.messages import MAX_ROWS, Blind
 
 UTMP = (Path("/run/utmp"), Path("/var/run/utmp"))
+KEPT = Path("/run/systemd/sessions")
 PEOPLE = frozenset({"user", "user-early", "user-light", "user-early-light", "user-incomplete"})
 """Classes of logind that are a person's session; `manager`, `background`, `greeter`, `lock-screen` are none."""
 PROPERTIES = ("Name", "TTY", "Display", "RemoteHost", "Timestamp", "Class", "State")
@@ -29,11 +32,11 @@ def collect(memory: Memory) -> Look:
     """The place that was asked is the look's source."""
     if not boot.LINUX:
         return _bounded(_users(), "the operating system")
-    utmp = next((path for path in UTMP if path.exists()), None)
+    utmp = next((path for path in map(on_host, UTMP) if path.exists()), None)
     if utmp and utmp.stat().st_size:
-        return _bounded(_users(), "utmp")
+        return _bounded(_users() if host_root() is None else _users_of(utmp), "utmp")
     try:
-        return _bounded(parse_logind(_ask_logind()), "systemd-logind")
+        return _bounded(_ask_logind() if host_root() is None else _kept_by_logind(), "systemd-logind")
     except (OSError, subprocess.SubprocessError) as error:
         if utmp:
             return Look((), source="utmp")
@@ -58,18 +61,16 @@ def row(user: str, terminal: str | None, remote_host: str | None, opened_at: int
 
 def parse_logind(text: str) -> list[Session]:
     """What `loginctl show-session -p ...` prints with TZ=UTC: a block of `Name=value` lines for each session."""
-    found = []
-    for block in text.split("\n\n"):
-        fields = dict(line.split("=", 1) for line in block.splitlines() if "=" in line)
-        if fields.get("Class") not in PEOPLE or fields.get("State") == "closing":
-            continue
-        terminal = fields.get("TTY") or fields.get("Display")
-        session = row(
-            fields.get("Name", ""), terminal, fields.get("RemoteHost"), parse_moment(fields.get("Timestamp", ""))
-        )
-        if session:
-            found.append(session)
-    return found
+    blocks = [dict(line.split("=", 1) for line in block.splitlines() if "=" in line) for block in text.split("\n\n")]
+    found = [of_logind(fields, parse_moment(fields.get("Timestamp", ""))) for fields in blocks]
+    return [session for session in found if session]
+
+
+def of_logind(fields: Mapping[str, str], opened_at: int | None) -> Session | None:
+    """`None` for a session that is no person's, or that is ending."""
+    if fields.get("Class") not in PEOPLE or fields.get("State") == "closing":
+        return None
+    return row(fields.get("Name", ""), fields.get("TTY") or fields.get("Display"), fields.get("RemoteHost"), opened_at)
 
 
 def parse_moment(text: str) -> int | None:
@@ -103,16 +104,37 @@ def _users() -> list[Session]:
     return [session for session in found if session]
 
 
-def _ask_logind() -> str:
+def _users_of(utmp: Path) -> list[Session]:
+    all_seen = sees_host_processes()
+    found = (
+        row(entry.user, entry.terminal, entry.remote_host, entry.opened_at)
+        for entry in hostsessions.parse_utmp(utmp.read_bytes())
+        if not all_seen or not entry.pid or psutil.pid_exists(entry.pid)
+    )
+    return [session for session in found if session]
+
+
+def _kept_by_logind() -> list[Session]:
+    kept = hostsessions.read_sessions(on_host(KEPT))
+    found = (of_logind(fields, _in_seconds(fields.get("Realtime", ""))) for fields in kept)
+    return [session for session in found if session]
+
+
+def _in_seconds(micros: str) -> int | None:
+    """Milliseconds; logind keeps a moment to the microsecond, and tells whole seconds to who asks."""
+    return int(micros) // 1_000_000 * 1000 if micros.isdecimal() else None
+
+
+def _ask_logind() -> list[Session]:
     wanted = [f"--property={name}" for name in PROPERTIES]
     for last_try in (False, False, True):
         ids = parse_ids(_loginctl("list-sessions", "--no-legend", "--no-pager"))
         try:
-            return _loginctl("show-session", "--no-pager", *wanted, *ids) if ids else ""
+            return parse_logind(_loginctl("show-session", "--no-pager", *wanted, *ids)) if ids else []
         except subprocess.CalledProcessError:  # a session ended between the two calls
             if last_try:
                 raise
-    return ""
+    return []
 
 
 def _loginctl(*arguments: str) -> str:
