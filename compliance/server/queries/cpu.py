@@ -45,7 +45,7 @@ async def cpu(store: Store, question: Question) -> Page[CpuAnswer]:
     if len(rows) > question.limit:
         rows = rows[: question.limit]
         following = cursor.encode(at, [rows[-1]["host_id"], rows[-1]["seen_at"]])
-    blanks = [] if key is not None else await unknown(store, "cpu", at, host_id)
+    blanks = [] if key is not None else await unknown(store, "cpu", at, host_id, since)
     return Page(at=at, items=[_answer(row) for row in rows], next=following, unknown=blanks)
 
 

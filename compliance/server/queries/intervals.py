@@ -81,7 +81,7 @@ async def ask(
     if more_to_come:
         last = [rows[-1][column.removeprefix("x.")] for column in read.columns]
         following = cursor.encode(at, [part.hex() if isinstance(part, bytes) else part for part in last])
-    blanks = [] if key is not None else await unknown(store, source.kind, at, host_id)
+    blanks = [] if key is not None else await unknown(store, source.kind, at, host_id, question.since)
     return Page(at=at, items=[item(row, at) for row in rows], next=following, unknown=blanks)
 
 

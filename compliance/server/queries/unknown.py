@@ -1,7 +1,9 @@
-"""What could not be seen of a kind at a moment, and why. What was not seen is unknown, never fine."""
+"""What could not be seen of a kind at a moment, or at any time since one, and why. Unknown is never fine."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from itertools import groupby
 from typing import Any
 
 from compliance.server.queries.hosts import public_id
@@ -13,19 +15,37 @@ from compliance.wire.messages import Kind
 SILENT_AFTER = 3
 """Intervals without a report, after which a host is silent."""
 MOST = 200
-"""Hosts named in one answer."""
+"""Stretches named in one answer."""
 BEGINNING = to_text(0)
 
+Row = dict[str, Any]
+Stretch = tuple[str | None, str | None, str]
+"""From a moment (None: the beginning) until one (None: it lasts), and why."""
 
-async def unknown(store: Store, kind: Kind, at: int, host_id: int | None = None) -> list[Unknown]:
-    """For one host, or for all that there were at the moment (the first of them)."""
+
+async def unknown(
+    store: Store, kind: Kind, at: int, host_id: int | None = None, since: int | None = None
+) -> list[Unknown]:
+    """For one host, or for all that there were (the first of them): what is unknown at the moment, or since one."""
+    start = at if since is None else min(since, at)
     horizon = await kept_from(store)
-    if horizon is not None and at < horizon:
-        return [Unknown(host="*", hostname=None, kind=kind, since=None, until=horizon, reason="pruned")]
-    moment = to_text(at)
+    found: list[Unknown] = []
+    if horizon is not None and start < horizon:
+        found.append(Unknown(host="*", hostname=None, kind=kind, since=None, until=horizon, reason="pruned"))
+        start = horizon
+    if start <= at:
+        rows = await _rows(store, kind, at, start, host_id)
+        for _, of_host in groupby(rows, lambda row: row["id"]):
+            found += _of_host(list(of_host), kind, at, start)
+    return found[:MOST]
+
+
+async def _rows(store: Store, kind: Kind, at: int, start: int, host_id: int | None) -> list[Row]:
+    """A row for each host and gap; hosts without a gap have one row all the same."""
+    moment, begin = to_text(at), to_text(start)
     only = "(h.retired_at IS NULL OR h.retired_at > ?)" if host_id is None else "h.id = ?"
-    rows = await store.raw(
-        f"SELECT h.source, h.identity, f.hostname, c.seen_at, c.interval_s, c.refused_at,"
+    return await store.raw(
+        f"SELECT h.id, h.source, h.identity, h.retired_at, f.hostname, c.seen_at, c.interval_s, c.refused_at,"
         f" c.{kind}_looked_at AS looked_at, g.started_at, g.ended_at, g.reason,"
         " CASE WHEN h.source = 'original' THEN h.enrolled_at ELSE"
         " (SELECT MIN(b.first_seen_at) FROM host_boot b WHERE b.host_id = h.id) END AS begun_at"
@@ -33,19 +53,15 @@ async def unknown(store: Store, kind: Kind, at: int, host_id: int | None = None)
         " LEFT JOIN host_fact f ON f.host_id = h.id AND f.first_seen_at <= ? AND f.ended_at > ?"
         " LEFT JOIN gap g ON g.host_id = h.id AND g.kind = ? AND g.started_at < ? AND g.ended_at > ?"
         f" WHERE {only} ORDER BY h.id, g.started_at",
-        [moment, moment, kind, moment, moment, moment if host_id is None else host_id],
+        [moment, moment, kind, moment, begin, begin if host_id is None else host_id],
     )
-    found: dict[str, Unknown] = {}
-    for row in rows:
-        told = _told(row, kind, at)
-        if told is not None:
-            found.setdefault(told.host, told)
-    return list(found.values())[:MOST]
 
 
-def _told(row: dict[str, Any], kind: Kind, at: int) -> Unknown | None:
-    def because(since: str | None, until: str | None, reason: str) -> Unknown:
-        return Unknown(
+def _of_host(rows: list[Row], kind: Kind, at: int, start: int) -> Iterator[Unknown]:
+    row = rows[0]
+    gaps = [(gap["started_at"], gap["ended_at"], gap["reason"]) for gap in rows if gap["reason"] is not None]
+    for since, until, reason in [*_before(row, gaps, at, start), *gaps, *_after(row, gaps, at)]:
+        yield Unknown(
             host=public_id(row["source"], row["identity"]),
             hostname=row["hostname"],
             kind=kind,
@@ -54,20 +70,32 @@ def _told(row: dict[str, Any], kind: Kind, at: int) -> Unknown | None:
             reason=reason,
         )
 
-    moment = to_text(at)
-    if row["reason"] is not None:
-        return because(row["started_at"], row["ended_at"], row["reason"])
-    if row["seen_at"] is None or (row["begun_at"] is not None and moment < row["begun_at"]):
-        return because(None, row["begun_at"], "it had not reported yet")
-    if row["looked_at"] is None:
-        return because(None, None, "not part of its reports")
-    if row["refused_at"] is not None and row["refused_at"] <= moment:
-        return because(row["looked_at"], None, "refused: two machines report with its identity")
-    if is_silent(row["seen_at"], row["interval_s"], at):
-        return because(row["looked_at"], None, "no report since")
-    if is_silent(row["looked_at"], row["interval_s"], at):
-        return because(row["looked_at"], None, "not part of its reports any more")
-    return None
+
+def _before(row: Row, gaps: Iterable[Stretch], at: int, start: int) -> Iterator[Stretch]:
+    """Until its first report; where the kind came later still, a gap from the beginning says so."""
+    begun = row["begun_at"]
+    if any(gap[0] == BEGINNING for gap in gaps):
+        return
+    if row["seen_at"] is not None and row["looked_at"] is None and (begun is None or to_ms(begun) <= at):
+        yield None, None, "not part of its reports"
+    elif row["seen_at"] is None or (begun is not None and start < to_ms(begun)):
+        yield None, begun, "it had not reported yet"
+
+
+def _after(row: Row, gaps: Iterable[Stretch], at: int) -> Iterator[Stretch]:
+    """After the last look there is nothing but a promise: broken by now, it was broken from that look on."""
+    last, retired = row["looked_at"], row["retired_at"]
+    moment, latest = to_text(at), max(at, now_ms())
+    if last is None or last >= moment or any(gap[1] == OPEN for gap in gaps):
+        return
+    if row["refused_at"] is not None:
+        yield last, None, "refused: two machines report with its identity"
+    elif is_silent(row["seen_at"], row["interval_s"], latest):
+        yield last, None, "no report since"
+    elif is_silent(last, row["interval_s"], latest):
+        yield last, None, "not part of its reports any more"
+    elif retired is not None and max(last, retired) < moment:
+        yield max(last, retired), None, "retired: nobody has looked since"
 
 
 def is_silent(seen_at: str, interval_s: int | None, at: int) -> bool:
