@@ -8,7 +8,7 @@ from compliance.errors import ComplianceError, Refused, WrongUsage
 from compliance.server.gate import KEY, hash_secret, key_of
 from compliance.server.storage.clock import now_ms, to_text
 from compliance.server.storage.engine import Store
-from compliance.server.storage.tables import ApiKey, Host, HostContact, HostToken
+from compliance.server.storage.tables import ApiKey, Host, HostToken
 from compliance.wire.messages import Enrolled, Enrollment
 
 ROLES = {
@@ -157,22 +157,19 @@ async def revoke_key(store: Store, name: str) -> None:
 
 async def retire(store: Store, host_id: int) -> None:
     """The host is gone for good: its token opens nothing, its history stays."""
-    async with store.transaction():
-        await _retire(store, host_id)
-
-
-async def _retire(store: Store, host_id: int) -> None:
     now = to_text(now_ms())
-    await store.raw("UPDATE host SET retired_at = ? WHERE id = ? AND retired_at IS NULL", [now, host_id])
-    await store.raw("UPDATE host_token SET revoked_at = ? WHERE host_id = ? AND revoked_at IS NULL", [now, host_id])
+    async with store.transaction():
+        await store.raw("UPDATE host SET retired_at = ? WHERE id = ? AND retired_at IS NULL", [now, host_id])
+        await store.raw("UPDATE host_token SET revoked_at = ? WHERE host_id = ? AND revoked_at IS NULL", [now, host_id])
 
 
 async def release(store: Store, host_id: int) -> None:
-    """Ends the refusal of a clone: the shared identity is retired, and each machine may enroll anew as itself."""
-    async with store.transaction():
-        refused = await store.rows(HostContact.select(HostContact.refused_at).where(HostContact.host_id == host_id))
-        if not refused or refused[0]["refused_at"] is None:
-            raise Refused("This host is not refused: there is nothing to release.")
-        await store.raw("UPDATE host_contact SET refused_at = NULL, forks = 0 WHERE host_id = ?", [host_id])
-        # With the same COMMIT: not refused any more and still alive, the token would be shared again.
-        await _retire(store, host_id)
+    """Ends the refusal of a clone: the shared identity is retired, and each machine may enroll anew as itself.
+
+    Since when it was refused stays known: what was not taken from then on is unknown for good.
+    """
+    sql = "SELECT c.refused_at, h.retired_at FROM host h JOIN host_contact c ON c.host_id = h.id WHERE h.id = ?"
+    rows = await store.raw(sql, [host_id])
+    if not rows or rows[0]["refused_at"] is None or rows[0]["retired_at"] is not None:
+        raise Refused("This host is not refused: there is nothing to release.")
+    await retire(store, host_id)

@@ -282,12 +282,15 @@ def test_a_host_that_is_not_refused_cannot_be_released_and_stays_as_it_is(store)
 def test_releasing_ends_the_refusal_and_the_shared_identity_at_once(store):
     asyncio.run(enroll(store, enrollment()))
     with store.session() as db:
-        refused = "UPDATE host_contact SET refused_at = ?, forks = 2 WHERE host_id = ?"
-        db.execute(refused, [to_text(now_ms()), host_id(store)])
+        refused = to_text(now_ms())
+        db.execute("UPDATE host_contact SET refused_at = ?, forks = 2 WHERE host_id = ?", [refused, host_id(store)])
     asyncio.run(release(store, host_id(store)))
     assert hosts(store) == [("agent", "a" * 32, 0, 0, None)]
     with store.session() as db:
-        assert db.query("SELECT refused_at, forks FROM host_contact") == [(None, 0)]
+        # Since when it was refused stays known: what was not taken of it is unknown for good.
+        assert db.query("SELECT refused_at FROM host_contact") == [(refused,)]
+    with pytest.raises(Refused, match="nothing to release"):
+        asyncio.run(release(store, host_id(store)))
     with pytest.raises(Taken, match="revoked"):
         asyncio.run(enroll(store, enrollment()))
     asyncio.run(enroll(store, enrollment("b" * 32, "cmt_" + "u" * 43)))

@@ -16,10 +16,12 @@ from compliance.server.ingest.dictionary import Known
 from compliance.server.ingest.diff import differences
 from compliance.server.ingest.intervals import INTERVALS, Values
 from compliance.server.storage.clock import OPEN, to_ms, to_text
-from compliance.wire.messages import Change, Dropped, Failed, Report, Sample, Whole
+from compliance.wire.messages import Change, Failed, Report, Sample, Whole
 
 BEGINNING = to_text(0)
 """Where a gap starts that nothing was seen before."""
+UNSURE = bytes(16)
+"""A mark that no report has."""
 SILENT_AFTER = 3
 """Intervals without a report, after which the time between is a gap."""
 
@@ -58,9 +60,7 @@ def add(plan: Plan, contact: Contact, report: Report, decision: Apply, kept: Kep
     for kind in KINDS:
         section = getattr(report.sections, kind)
         if section is UNSET:
-            if isinstance(report.dropped, Dropped) and contact.looked_at(kind) is not None:
-                # What was lost may have held it: unknown until the next look.
-                _add_failure(plan, contact, kind, _lost(report.dropped))
+            _add_absence(plan, contact, report, decision, kind)
             continue
         if isinstance(section, Failed):
             _add_failure(plan, contact, kind, section.reason)
@@ -76,7 +76,7 @@ def add(plan: Plan, contact: Contact, report: Report, decision: Apply, kept: Kep
     contact.revision += _rows_planned(plan) != changes
     contact.seen_at, contact.received_at = seen, received
     contact.skew_ms = report.sent_at - to_ms(received)
-    contact.interval_s = None if report.interval is UNSET else report.interval
+    contact.interval_s = _promise(report)
     contact.remember_report(bytes.fromhex(report.id))
 
 
@@ -124,6 +124,39 @@ def _add_failure(plan: Plan, contact: Contact, kind: str, reason: str) -> None:
     plan.failures.append((contact.host_id, kind, contact.looked_at(kind) or BEGINNING, OPEN, reason))
 
 
+def _add_absence(plan: Plan, contact: Contact, report: Report, decision: Apply, kind: str) -> None:
+    """Nobody looked at it this time: that makes a gap from its last look on, where more is told than that."""
+    last = contact.looked_at(kind)
+    if last is None:
+        return
+    reason = _loss(report)
+    if decision.rebooted and kind in INTERVALS and INTERVALS[kind].boot_bound:
+        reason = reason or "the machine was started anew, and nobody had looked since"
+    # A promise that is replaced can be held beside the silence only now.
+    if _promise(report) != contact.interval_s:
+        reason = reason or _silence(contact, last, decision.seen)
+    if reason is not None:
+        contact.revision += 1
+        plan.failures.append((contact.host_id, kind, last, OPEN, reason))
+
+
+def _loss(report: Report) -> str | None:
+    dropped = report.dropped
+    return None if dropped is UNSET else f"{dropped.reports} reports were lost: {dropped.reason}"[:255]
+
+
+def _silence(contact: Contact, last: str, seen: str) -> str | None:
+    """Whether more time passed than was promised last."""
+    silence = to_ms(seen) - to_ms(last)
+    if contact.interval_s is None or silence <= SILENT_AFTER * contact.interval_s * 1000:
+        return None
+    return f"no report for {silence // 1000} s, where one was due every {contact.interval_s} s"
+
+
+def _promise(report: Report) -> int | None:
+    return None if report.interval is UNSET else report.interval
+
+
 def _add_gaps(plan: Plan, contact: Contact, report: Report, kind: str, seen: str) -> None:
     """This look sees: a failure that lasted until now ends, and a silence before it is written down."""
     last = contact.looked_at(kind)
@@ -133,17 +166,9 @@ def _add_gaps(plan: Plan, contact: Contact, report: Report, kind: str, seen: str
         if contact.seen_at is not None:
             plan.gaps.append((contact.host_id, kind, BEGINNING, seen, "not part of the reports before"))
         return
-    reason = None if report.dropped is UNSET else _lost(report.dropped)
-    if reason is None and contact.interval_s is not None:
-        silence = to_ms(seen) - to_ms(last)
-        if silence > SILENT_AFTER * contact.interval_s * 1000:
-            reason = f"no report for {silence // 1000} s, where one was due every {contact.interval_s} s"
+    reason = _loss(report) or _silence(contact, last, seen)
     if reason is not None:
         plan.gaps.append((contact.host_id, kind, last, seen, reason))
-
-
-def _lost(dropped: Dropped) -> str:
-    return f"{dropped.reports} reports were lost: {dropped.reason}"[:255]
 
 
 def _add_blind(plan: Plan, contact: Contact, report: Report, seen: str) -> None:
@@ -156,8 +181,10 @@ def _add_blind(plan: Plan, contact: Contact, report: Report, seen: str) -> None:
     if contact.blind is None and not any(now.values()):
         return
     # Counts waver from look to look: only another reason, or twice as many, makes another row.
-    shape = {kind: what and (what[0].bit_length(), what[1].bit_length(), what[2]) for kind, what in now.items()}
-    mark = blake2b(encode(shape), digest_size=16).digest() if any(shape.values()) else None
+    shape = {kind: (what[0].bit_length(), what[1].bit_length(), what[2]) for kind, what in now.items() if what}
+    mark = blake2b(encode(shape), digest_size=16).digest() if shape else None
     if mark != contact.blind:
         plan.blind.append((contact.host_id, seen, now))
-        contact.blind = mark
+        # The mark tells of all kinds: where this report lacks some, what is kept of those has to be read again.
+        sure = contact.blind is None or len(now) == len(INTERVALS)
+        contact.blind = mark if sure else UNSURE

@@ -122,7 +122,13 @@ async def _answers(store: Store, rows: list[dict[str, Any]], at: int) -> list[Ho
         " ON l.host_id = u.host_id AND l.seen_at = u.seen_at",
         [*ids, moment],
     )
-    return [_answer(row, at, counts, addresses, busy) for row in rows]
+    gaps = await store.raw(
+        "SELECT host_id, kind FROM gap WHERE kind IN ('processes', 'sessions') AND started_at < ? AND ended_at > ?"
+        f" AND host_id IN ({marks(ids)})",
+        [moment, moment, *ids],
+    )
+    unseen = {(gap["host_id"], gap["kind"]) for gap in gaps}
+    return [_answer(row, at, counts, unseen, addresses, busy) for row in rows]
 
 
 async def _by_host(store: Store, sql: str, args: list[Any]) -> dict[int, Any]:
@@ -130,13 +136,21 @@ async def _by_host(store: Store, sql: str, args: list[Any]) -> dict[int, Any]:
 
 
 def _answer(
-    row: dict[str, Any], at: int, counts: dict[str, dict[int, int]], addresses: dict[int, str], busy: dict[int, float]
+    row: dict[str, Any],
+    at: int,
+    counts: dict[str, dict[int, int]],
+    unseen: set[tuple[int, str]],
+    addresses: dict[int, str],
+    busy: dict[int, float],
 ) -> HostAnswer:
     seen = _seen(row, to_text(at))
-    looked = {"process": row["processes_looked_at"], "session": row["sessions_looked_at"]}
-    number = {
-        table: None if seen is None or looked[table] is None else counts[table].get(row["id"], 0) for table in looked
-    }
+
+    def number(table: str, kind: str) -> int | None:
+        """None is said where a nought would be: nobody had looked, or nobody could."""
+        count = counts[table].get(row["id"], 0)
+        blank = seen is None or row[f"{kind}_looked_at"] is None or (row["id"], kind) in unseen
+        return None if blank and not count else count
+
     return HostAnswer(
         id=public_id(row["source"], row["identity"]),
         hostname=row["hostname"],
@@ -147,8 +161,8 @@ def _answer(
         seen_at=None if seen is None else to_ms(seen),
         interval_s=row["interval_s"],
         agent=row["agent"],
-        processes=number["process"],
-        sessions=number["session"],
+        processes=number("process", "processes"),
+        sessions=number("session", "sessions"),
         cpu_percent=busy.get(row["id"]),
     )
 

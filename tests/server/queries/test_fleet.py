@@ -143,3 +143,13 @@ def test_before_the_horizon_the_fleet_is_unknown(store, rows: Rows):
     (told,) = asked(store, NOON - 2 * HOUR).unknown
     assert (told.since, told.until, told.reason) == (None, NOON - HOUR, "pruned")
     assert asked(store).unknown == []
+
+
+def test_no_nought_is_counted_where_nobody_could_look(store, rows):
+    number = rows.host(host_key(1), "web")
+    rows.gap(number, "processes", NOON - 2 * HOUR, NOON - HOUR, "the machine was started anew")
+    rows.session(number, "ada", NOON - 2 * HOUR)
+    rows.gap(number, "sessions", NOON - 2 * HOUR, NOON - HOUR, "no report for 3600 s")
+    (inside,), (after,) = (asked(store, moment).items for moment in (NOON - HOUR - 1, NOON - HOUR))
+    assert (inside.processes, inside.sessions) == (None, 1)
+    assert (after.processes, after.sessions) == (0, 1)
