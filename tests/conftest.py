@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-pytest_plugins = ["tests.stores", "tests.shell"]
+pytest_plugins = ["tests.stores", "tests.shell", "tests.world"]
 
 # The same examples on each run: whatever fails here fails everywhere. `--hypothesis-profile=search` looks for new ones.
 settings.register_profile("fixed", derandomize=True, deadline=None)

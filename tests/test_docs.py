@@ -87,6 +87,11 @@ def test_every_example_in_a_help_can_be_typed(path):
     assert wrong == []
 
 
+@pytest.mark.parametrize("path", COMMANDS)
+def test_every_example_in_a_help_fits_on_a_terminal_of_80_columns(path):
+    assert [line for line in examples(COMMANDS[path][0]) if len(f"  $ {line}") > 80] == []
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_command_line_in_the_documents_can_be_typed(page):
     lines = command_lines(page.read_text(encoding="utf-8"))

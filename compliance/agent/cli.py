@@ -96,7 +96,7 @@ def enroll(
 ) -> None:
     """Make this host known to its server; saying it again is harmless.
 
-    $ compliance agent enroll --server https://compliance.example.org --key-file enroll.key
+    $ compliance agent enroll --server https://fleet.example --key-file enroll.key
     """
     from compliance.agent import config as configs
     from compliance.agent.identity import locked

@@ -106,7 +106,7 @@ def summary(snapshot: Snapshot) -> Iterator[str]:
     """`134 processes`, `os`, `sessions (not seen: ...)`."""
     for kind, look in snapshot.looks.items():
         if isinstance(look, Failed):
-            yield f"{kind} (not seen: {look.reason})"
+            yield f"{kind} (not seen: {look.reason.rstrip('.')})"
         elif kind in ("processes", "sessions", "addresses"):
             yield f"{len(look.rows)} {kind}"
         else:

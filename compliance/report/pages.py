@@ -1,5 +1,6 @@
 """A page of answers on the screen: its table, then what it does not show and what nobody saw."""
 
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -38,8 +39,12 @@ def show_blind(sentences: Sequence[str], heading: str) -> None:
         return
     out().print()
     out().print(Text(heading, style=UNKNOWN), soft_wrap=True)
+    console = out()
+    # As with details: a terminal wraps between words, a pipe gets the sentence whole.
+    wide = max(20, console.width - 4) if sys.stdout.isatty() else sys.maxsize
     for sentence in sentences:
-        out().print(Text(f"  {clean(sentence)}"), soft_wrap=True)
+        for number, line in enumerate(Text(clean(sentence)).wrap(console, wide)):
+            console.print(Text.assemble("  " if number == 0 else "    ", line), soft_wrap=True)
 
 
 def _named(row: Any) -> Any:

@@ -138,7 +138,7 @@ def run(
 ) -> None:
     """Take reports and answer for them, until Ctrl-C.
 
-    $ compliance server run --host 0.0.0.0 --tls-cert server.pem --tls-key server.key
+    $ compliance server run --host 0.0.0.0 --tls-cert tls.pem --tls-key tls.key
     """
     from compliance.server import serving
     from compliance.server.storage.url import parse_url
@@ -193,7 +193,7 @@ async def _take_given(store: Store, files: dict[str, Any]) -> None:
 def migrate(database: Database = None, config: ConfigFile = None) -> None:
     """Bring the database's tables to this version; `run` does it too.
 
-    $ compliance server migrate --database sqlite:////var/lib/compliance/compliance.db
+    $ compliance server migrate --database sqlite:////srv/compliance.db
     """
     from compliance.server.storage.engine import open_store
     from compliance.server.storage.migrate import migrate as run_migrations
@@ -248,7 +248,7 @@ def create_key(
     """Make a key and print it, once: only its hash is kept.
 
     $ compliance server keys create --role enroll --name rollout --expires 90d
-    $ compliance server keys create --role ingest --name gateway --key-file gateway.key
+    $ compliance server keys create --role ingest --name gateway --key-file gw.key
     """
     from compliance.server import enrollment
 
