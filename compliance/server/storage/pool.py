@@ -46,6 +46,10 @@ class Dialect(ABC):
         """A foreign key names a row that is not there."""
 
     @abstractmethod
+    def is_still_named(self, error: BaseException) -> bool:
+        """A row cannot go, for others name it by a foreign key."""
+
+    @abstractmethod
     def is_duplicate(self, error: BaseException) -> bool:
         """A primary or unique key is taken."""
 

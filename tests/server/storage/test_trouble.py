@@ -8,7 +8,7 @@ import pytest
 
 from compliance.errors import Broken, ComplianceError
 from compliance.server.storage.engine import Store
-from tests.server.storage.fixtures import Room, with_tables
+from tests.server.storage.fixtures import Room, fill, with_tables
 
 
 def test_a_store_without_tables_is_told_to_migrate(empty_store: Store) -> None:
@@ -34,6 +34,15 @@ def test_a_missing_parent_is_recognised(empty_store: Store) -> None:
     assert not store.dialect.is_duplicate(refusal.value)
     assert not store.dialect.is_retryable(refusal.value)
     assert not store.dialect.is_disconnect(refusal.value)
+
+
+def test_a_parent_that_is_still_named_is_recognised(empty_store: Store) -> None:
+    store = with_tables(empty_store)
+    asyncio.run(fill(store))
+    with pytest.raises(Exception) as refusal:
+        asyncio.run(store.raw("DELETE FROM room"))
+    assert store.dialect.is_still_named(refusal.value)
+    assert not store.dialect.is_duplicate(refusal.value)
 
 
 def test_several_processes_may_open_a_new_database_at_once(database_url: str) -> None:

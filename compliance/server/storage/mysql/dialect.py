@@ -61,6 +61,9 @@ class MysqlDialect(Dialect):
     def is_missing_parent(self, error: BaseException) -> bool:
         return number(error) in (1452, 1216)
 
+    def is_still_named(self, error: BaseException) -> bool:
+        return number(error) in (1451, 1217)
+
     def is_duplicate(self, error: BaseException) -> bool:
         return number(error) in (1062, 1586)
 

@@ -45,6 +45,9 @@ class SqliteDialect(Dialect):
     def is_missing_parent(self, error: BaseException) -> bool:
         return _extended(error) == sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY
 
+    def is_still_named(self, error: BaseException) -> bool:
+        return self.is_missing_parent(error)  # one code for both
+
     def is_duplicate(self, error: BaseException) -> bool:
         return _extended(error) in (sqlite3.SQLITE_CONSTRAINT_UNIQUE, sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY)
 
