@@ -251,13 +251,13 @@ def test_reports_are_taken_while_it_prunes(store, rows, monkeypatch):
             failures.append(error)
 
     async def talk(writer):
-        last: dict[Machine, tuple[Process, ...]] = {}
+        last: dict[Machine, tuple[Process]] = {}
         for turn in range(25):
             taken = NOON - 40 * DAY + turn * MINUTE
             row = process(turn + 1, name=f"job-{turn % 3}", user=f"user-{turn % 3}")
             said = dict.fromkeys(machines, (row,))
             arrivals = [
-                m.arrival(taken, processes=change(last.get(m, ()), rows) if m in last else whole(*rows))
+                m.arrival(taken, processes=change(last[m], rows) if m in last else whole(*rows))
                 for m, rows in said.items()
             ]
             for answer in await asyncio.gather(*(writer.write(arrival, 1000) for arrival in arrivals)):
