@@ -59,10 +59,12 @@ def parse_session(text: str) -> dict[str, str]:
     return {SHOWN[name]: value for name, value in kept.items() if name in SHOWN}
 
 
-def read_sessions(folder: Path) -> list[dict[str, str]]:
-    """Every session that logind keeps in the folder. OSError where there is no such folder."""
+def read_sessions(systemd: Path) -> list[dict[str, str]]:
+    """Every session that logind keeps below /run/systemd. OSError where it was never started since the boot."""
+    # It makes its first seat when it starts; the folder of sessions is there without it, too.
+    (systemd / "seats" / "seat0").stat()
     found = []
-    for path in sorted(folder.iterdir()):
+    for path in sorted((systemd / "sessions").iterdir()):
         try:
             if path.is_file():  # beside each lies a pipe that logind waits at
                 found.append(parse_session(path.read_text(encoding="utf-8", errors="surrogateescape")))

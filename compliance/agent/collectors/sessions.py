@@ -22,7 +22,7 @@ from compliance.wire.facts import Session
 from compliance.wire.messages import MAX_ROWS, Blind
 
 UTMP = (Path("/run/utmp"), Path("/var/run/utmp"))
-KEPT = Path("/run/systemd/sessions")
+SYSTEMD = Path("/run/systemd")
 PEOPLE = frozenset({"user", "user-early", "user-light", "user-early-light", "user-incomplete"})
 """Classes of logind that are a person's session; `manager`, `background`, `greeter`, `lock-screen` are none."""
 PROPERTIES = ("Name", "TTY", "Display", "RemoteHost", "Timestamp", "Class", "State")
@@ -115,7 +115,7 @@ def _users_of(utmp: Path) -> list[Session]:
 
 
 def _kept_by_logind() -> list[Session]:
-    kept = hostsessions.read_sessions(on_host(KEPT))
+    kept = hostsessions.read_sessions(on_host(SYSTEMD))
     found = (of_logind(fields, _in_seconds(fields.get("Realtime", ""))) for fields in kept)
     return [session for session in found if session]
 

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from compliance.agent.collectors import Memory, boot, hostsessions, sessions
+from compliance.agent.collectors import CannotSee, Memory, boot, hostsessions, sessions
 from compliance.agent.collectors.hostsessions import Entry
 from compliance.wire.facts import Session
 
@@ -67,6 +67,8 @@ def record(kind=7, pid=95, line=b"pts/0", user=b"ana", host=b"203.0.113.7", seco
 @pytest.fixture
 def there(tmp_path, monkeypatch):
     (tmp_path / "run/systemd/sessions").mkdir(parents=True)
+    (tmp_path / "run/systemd/seats").mkdir()
+    (tmp_path / "run/systemd/seats/seat0").touch()
     monkeypatch.setenv("COMPLIANCE_HOST_ROOT", str(tmp_path))
     return tmp_path / "run"
 
@@ -164,3 +166,12 @@ def test_an_empty_utmp_does_not_hide_what_logind_keeps(there):
 def test_nobody_logged_in_is_an_empty_look_and_no_failure(there):
     look = sessions.collect(Memory())
     assert (look.rows, look.source) == ((), "systemd-logind")
+
+
+@linux
+def test_a_folder_of_sessions_that_no_logind_keeps_is_a_failed_look_and_not_an_empty_one(there):
+    (there / "systemd/seats/seat0").unlink()
+    with pytest.raises(CannotSee):
+        sessions.collect(Memory())
+    (there / "utmp").touch()
+    assert sessions.collect(Memory()).source == "utmp"
