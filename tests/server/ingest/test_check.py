@@ -1,0 +1,69 @@
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from compliance.server.ingest.check import Malformed, check
+from compliance.wire.facts import Host
+from tests.server.ingest.reporting import (
+    address,
+    change,
+    everything,
+    failed,
+    process,
+    report,
+    same,
+    sample,
+    session,
+    system,
+    whole,
+)
+
+
+def test_what_an_agent_says_passes():
+    check(report(**everything(process(1), process(2))))
+    check(report(processes=same(process(1)), sessions=whole(), cpu=sample(), os=failed()))
+    check(report())
+
+
+def test_a_key_that_comes_again_with_another_value_in_a_change_passes():
+    check(report(processes=change((process(1, name="sh"),), (process(1, name="nginx"),))))
+
+
+@pytest.mark.parametrize(
+    ("sections", "place"),
+    [
+        ({"processes": whole(process(1), process(2), process(1, ticks=9))}, "processes.rows[2].pid"),
+        ({"sessions": whole(session(), session())}, "sessions.rows[1].key"),
+        ({"addresses": whole(address(), address(interface="eth1"))}, "addresses.rows[1].key"),
+        ({"processes": change((), (process(1), process(1, ticks=9)))}, "processes.started[1].pid"),
+        ({"sessions": change((), (session(), session()))}, "sessions.started[1].key"),
+        ({"host": change((), (Host(hostname="a"), Host(hostname="b")))}, "host.started[1].key"),
+    ],
+)
+def test_a_key_that_comes_twice_is_named_with_its_place(sections, place):
+    with pytest.raises(Malformed) as refused:
+        check(report(**sections))
+    assert str(refused.value) == f"{place}: it comes twice in one report"
+
+
+@pytest.mark.parametrize("kind", ["host", "os"])
+@pytest.mark.parametrize("number", [0, 2])
+def test_a_machine_has_one_name_and_one_system(kind, number):
+    rows: Any = {"host": [Host(hostname="a"), Host(hostname="b")], "os": [system("1"), system("2")]}[kind][:number]
+    said = report(host=whole(*rows)) if kind == "host" else report(os=whole(*rows))
+    with pytest.raises(Malformed, match=rf"^{kind}\.rows"):
+        check(said)
+
+
+def test_rows_that_are_not_those_of_their_digest_are_refused():
+    lying = replace(whole(process(1)), state=whole(process(2)).state)
+    with pytest.raises(Malformed, match=r"^processes\.state: not the digest"):
+        check(report(processes=lying))
+    with pytest.raises(Malformed, match=r"^sessions\.state"):
+        check(report(processes=whole(process(1)), sessions=replace(whole(), state="0" * 32)))
+
+
+def test_the_order_of_the_rows_does_not_matter():
+    rows = (process(3), process(1), process(2))
+    check(report(processes=replace(whole(*rows), rows=rows[::-1])))
