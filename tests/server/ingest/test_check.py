@@ -1,5 +1,3 @@
-from typing import Any
-
 import pytest
 from msgspec.structs import replace
 
@@ -50,8 +48,8 @@ def test_a_key_that_comes_twice_is_named_with_its_place(sections, place):
 @pytest.mark.parametrize("kind", ["host", "os"])
 @pytest.mark.parametrize("number", [0, 2])
 def test_a_machine_has_one_name_and_one_system(kind, number):
-    rows: Any = {"host": [Host(hostname="a"), Host(hostname="b")], "os": [system("1"), system("2")]}[kind][:number]
-    said = report(host=whole(*rows)) if kind == "host" else report(os=whole(*rows))
+    names, systems = [Host(hostname="a"), Host(hostname="b")][:number], [system("1"), system("2")][:number]
+    said = report(host=whole(*names)) if kind == "host" else report(os=whole(*systems))
     with pytest.raises(Malformed, match=rf"^{kind}\.rows"):
         check(said)
 
