@@ -47,16 +47,15 @@ async def enroll(store: Store, message: Enrollment) -> Enrolled:
 async def _enroll(store: Store, message: Enrollment) -> None:
     hashed, now = hash_secret(message.secret), to_text(now_ms())
     async with store.transaction():
-        mine = (Host.source == AGENT) & (Host.identity == message.id)
-        known = await store.rows(Host.select().where(mine))
-        tokens = await store.raw("SELECT host_id, revoked_at FROM host_token WHERE hash = ?", [hashed])
+        # One statement, so one moment: the same enrollment may be committed by another worker between two.
+        known = await store.raw(_KNOWN, [AGENT, message.id, hashed])
         if known:
-            _check_same(known[0]["id"], known[0]["retired_at"], tokens)
+            _check_same(message.id, hashed, known)
             return
-        if tokens:
-            raise Taken("This token belongs to another host: run `compliance agent enroll --anew` there.")
         await store.rows(Host.insert(Host(source=AGENT, identity=message.id, enrolled_at=now)))
-        host_id = (await store.rows(Host.select(Host.id).where(mine)))[0]["id"]
+        host_id = (
+            await store.rows(Host.select(Host.id).where((Host.source == AGENT) & (Host.identity == message.id)))
+        )[0]["id"]
         await store.rows(HostToken.insert(HostToken(hash=hashed, host_id=host_id, created_at=now)))
         await store.raw(*_first_contact(host_id))
 
@@ -69,10 +68,21 @@ def _first_contact(host_id: int) -> tuple[str, list[object]]:
     return sql, [host_id, b"", b""]
 
 
-def _check_same(host_id: int, retired_at: str | None, tokens: list[dict[str, object]]) -> None:
-    if not tokens or tokens[0]["host_id"] != host_id:
+_KNOWN = " UNION ALL ".join(
+    "SELECT h.identity, h.retired_at, t.hash, t.revoked_at FROM host h JOIN host_token t ON t.host_id = h.id WHERE "
+    + by
+    for by in ("h.source = ? AND h.identity = ?", "t.hash = ?")
+)
+"""By the host's id, and by its token: the same row twice where nothing is wrong."""
+
+
+def _check_same(identity: str, hashed: bytes, known: list[dict[str, object]]) -> None:
+    same = [row for row in known if (row["identity"], row["hash"]) == (identity, hashed)]
+    if not same and any(row["identity"] == identity for row in known):
         raise Taken("This host id is enrolled with another secret: run `compliance agent enroll --anew`.")
-    if tokens[0]["revoked_at"] is not None or retired_at is not None:
+    if not same:
+        raise Taken("This token belongs to another host: run `compliance agent enroll --anew` there.")
+    if same[0]["revoked_at"] is not None or same[0]["retired_at"] is not None:
         raise Taken("This host's identity was revoked: run `compliance agent enroll --anew` to give it a new one.")
 
 

@@ -57,13 +57,14 @@ def add(plan: Plan, contact: Contact, report: Report, decision: Apply, kept: Kep
     """Enters one report into the plan, and moves its host's contact to it."""
     seen, changes = decision.seen, _rows_planned(plan)
     _add_boot(plan, contact, report, decision)
+    failed: dict[str, str] = {}
     for kind in KINDS:
         section = getattr(report.sections, kind)
         if section is UNSET:
             _add_absence(plan, contact, report, decision, kind)
             continue
         if isinstance(section, Failed):
-            _add_failure(plan, contact, kind, section.reason)
+            failed[kind] = section.reason
             continue
         _add_gaps(plan, contact, report, kind, seen)
         if isinstance(section, Sample):
@@ -72,7 +73,7 @@ def add(plan: Plan, contact: Contact, report: Report, decision: Apply, kept: Kep
         else:
             _add_rows(plan, contact, kind, section, seen, kept, known)
         setattr(contact, f"{kind}_looked_at", seen)
-    _add_blind(plan, contact, report, seen)
+    _add_unseen(plan, contact, report, seen, failed)
     contact.revision += _rows_planned(plan) != changes
     contact.seen_at, contact.received_at = seen, received
     contact.skew_ms = report.sent_at - to_ms(received)
@@ -82,7 +83,8 @@ def add(plan: Plan, contact: Contact, report: Report, decision: Apply, kept: Kep
 
 def _rows_planned(plan: Plan) -> int:
     by_kind = sum(map(len, plan.closed.values())) + sum(map(len, plan.opened.values()))
-    return by_kind + len(plan.gaps) + len(plan.gap_ends) + len(plan.reboots) + len(plan.blind)
+    unseen = len(plan.gaps) + len(plan.gap_ends) + len(plan.failures) + len(plan.blind)
+    return by_kind + unseen + len(plan.reboots)
 
 
 def _add_boot(plan: Plan, contact: Contact, report: Report, decision: Apply) -> None:
@@ -118,12 +120,6 @@ def _add_rows(plan: Plan, contact: Contact, kind: str, section: Any, seen: str, 
     setattr(contact, f"{kind}_state", bytes.fromhex(section.state))
 
 
-def _add_failure(plan: Plan, contact: Contact, kind: str, reason: str) -> None:
-    """The gap starts at the last look that saw, so that the next failure names the same row and adds none."""
-    contact.revision += contact.looked_at(kind) == contact.seen_at
-    plan.failures.append((contact.host_id, kind, contact.looked_at(kind) or BEGINNING, OPEN, reason))
-
-
 def _add_absence(plan: Plan, contact: Contact, report: Report, decision: Apply, kind: str) -> None:
     """Nobody looked at it this time: that makes a gap from its last look on, where more is told than that."""
     last = contact.looked_at(kind)
@@ -136,7 +132,6 @@ def _add_absence(plan: Plan, contact: Contact, report: Report, decision: Apply, 
     if _promise(report) != contact.interval_s:
         reason = reason or _silence(contact, last, decision.seen)
     if reason is not None:
-        contact.revision += 1
         plan.failures.append((contact.host_id, kind, last, OPEN, reason))
 
 
@@ -171,20 +166,24 @@ def _add_gaps(plan: Plan, contact: Contact, report: Report, kind: str, seen: str
         plan.gaps.append((contact.host_id, kind, last, seen, reason))
 
 
-def _add_blind(plan: Plan, contact: Contact, report: Report, seen: str) -> None:
+def _add_unseen(plan: Plan, contact: Contact, report: Report, seen: str, failed: dict[str, str]) -> None:
+    """Failures, and blind spots in what was seen; by the contact's mark both are told once, not with every report."""
     now: dict[str, tuple[int, int, str] | None] = {}
     for kind in INTERVALS:
         section = getattr(report.sections, kind)
         if isinstance(section, Whole | Change):
             blind = section.blind
             now[kind] = None if blind is UNSET else (blind.rows, blind.fields, blind.reason)
-    if contact.blind is None and not any(now.values()):
+    if contact.blind is None and not failed and not any(now.values()):
         return
     # Counts waver from look to look: only another reason, or twice as many, makes another row.
     shape = {kind: (what[0].bit_length(), what[1].bit_length(), what[2]) for kind, what in now.items() if what}
-    mark = blake2b(encode(shape), digest_size=16).digest() if shape else None
+    mark = blake2b(encode((shape, sorted(failed))), digest_size=16).digest() if shape or failed else None
     if mark != contact.blind:
+        for kind, reason in failed.items():
+            # From the last look that saw: a failure that is told again names the same row.
+            plan.failures.append((contact.host_id, kind, contact.looked_at(kind) or BEGINNING, OPEN, reason))
         plan.blind.append((contact.host_id, seen, now))
         # The mark tells of all kinds: where this report lacks some, what is kept of those has to be read again.
-        sure = contact.blind is None or len(now) == len(INTERVALS)
+        sure = contact.blind is None or INTERVALS.keys() <= now.keys() | failed.keys()
         contact.blind = mark if sure else UNSURE

@@ -20,6 +20,7 @@ from tests.server.ingest.reporting import (
     Machine,
     change,
     everything,
+    failed,
     process,
     report,
     same,
@@ -306,6 +307,19 @@ def test_an_unchanged_report_takes_three_statements_and_touches_no_process_or_se
     outcome, statements, before = with_writer(store, talk)
     assert (outcome, statements) == ("applied", 3)
     assert contents() == before
+
+
+def test_a_look_that_goes_on_failing_costs_no_statement_more(store, machine, rows):
+    for minute in range(2):
+        machine.say(NOON + minute * MINUTE, cpu=sample(), sessions=failed())
+    arrival = machine.arrival(NOON + 2 * MINUTE, cpu=sample(), sessions=failed())
+
+    async def talk(writer):
+        answer = await writer.write(arrival, 1)
+        return answer.outcome, store._pool._idle[-1].statements
+
+    assert with_writer(store, talk) == ("applied", 3)
+    assert rows.ask("SELECT kind, reason FROM gap") == [("sessions", "no privilege")]
 
 
 def test_as_many_unchanged_reports_take_no_more_statements(store):
