@@ -103,9 +103,11 @@ async def give_key(store: Store, name: str, role: str, key: str, expires_ms: int
     try:
         return await _give(store, name, role, key, expires_ms)
     except Exception as error:
-        if not store.dialect.is_duplicate(error):
-            raise
-        return await _give(store, name, role, key, expires_ms)  # another server was given it at once: now it is known
+        # Another server that was given it at once may have committed it between what this one read and wrote.
+        at_once = isinstance(error, WrongUsage) or store.dialect.is_duplicate(error)
+        if at_once and await _is_given(store, name, role, key):
+            return False
+        raise
 
 
 async def _give(store: Store, name: str, role: str, key: str, expires_ms: int | None) -> bool:
