@@ -77,6 +77,7 @@ class Shell:
     def __init__(self, folder: Path, state: Path | None = None) -> None:
         self.folder = folder
         self.state = state or folder / "state"
+        self.command = COMMAND
         self.folder.mkdir(parents=True, exist_ok=True)
         self.environment = {
             "PATH": f"{COMMAND.parent}{os.pathsep}{os.environ['PATH']}",
@@ -89,7 +90,7 @@ class Shell:
     def __call__(self, *arguments: str, code: int | None = 0, stdin: str = "", **environment: Any) -> Shown:
         """Runs it to its end; `code=None` takes any."""
         done = subprocess.run(
-            [str(COMMAND), *arguments],
+            [str(self.command), *arguments],
             input=stdin.encode(),
             capture_output=True,
             env=self.environment | environment,
@@ -106,7 +107,7 @@ class Shell:
         out, err = (self.folder / f"{len(self._running)}.{name}" for name in ("out", "err"))
         with out.open("wb") as stdout, err.open("wb") as stderr:
             process = subprocess.Popen(
-                [str(COMMAND), *arguments],
+                [str(self.command), *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=stdout,
                 stderr=stderr,
@@ -134,7 +135,7 @@ class Shell:
         ours, its = os.openpty()
         fcntl.ioctl(its, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
         process = subprocess.Popen(
-            [str(COMMAND), *arguments],
+            [str(self.command), *arguments],
             stdin=its,
             stdout=its,
             stderr=subprocess.DEVNULL,
