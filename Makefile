@@ -28,6 +28,7 @@ format: .stamps/dev
 
 docs: .stamps/dev
 	$(BIN)/python -m scripts.document_cli
+	$(BIN)/python -m scripts.document_policies
 
 # Passwords for docker-compose.yml; `docker compose up -d` works without, too.
 env:

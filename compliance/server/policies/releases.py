@@ -1,6 +1,6 @@
 """The table of releases. Facts only: days on which support ends, where that is said, and when we read it there.
 
-A row without a day we are sure of is left out. `as_of` is the newest day that the source, as we read it, speaks of.
+A row without a day we are sure of is left out. `as_of` is the day up to which the source is known to have said so.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ AL2023 = "https://docs.aws.amazon.com/linux/al2023/ug/release-cadence.html"
 SLES_15_6 = "https://www.suse.com/c/sles-15-sp6-ltss-2026-support-gap"
 ORACLE_7 = "https://www.aspicon.de/news/ende-des-premier-supports-fuer-oracle-linux-7/"
 MICROSOFT = "https://learn.microsoft.com/lifecycle/products/?terms=Windows"
-WINDOWS_11 = "https://pureinfotech.com/windows-11-lifecycle"
 
 # (version, regular, free, paid)
 DEBIAN = (
@@ -99,23 +98,23 @@ MACOS = (
     *(("10.13", "2020-12-01"), ("10.14", "2021-10-25"), ("10.15", "2022-09-12"), ("11", "2023-09-26")),
     *(("12", "2024-09-16"), ("13", "2025-09-15"), ("14", None), ("15", None), ("26", None)),
 )
-# (build, Home and Pro, the last of the others: Enterprise, Education, long-term channels)
+# (build, Home and Pro, the last of the others: Enterprise, Education, and the long-term channels of the same build)
 WINDOWS_EARLY = (
-    ("10.0.17763", "2020-11-10", "2029-01-09"),
     ("10.0.18363", "2021-05-11", "2022-05-10"),
     ("10.0.19041", "2021-12-14", None),
     ("10.0.19042", "2022-05-10", "2023-05-09"),
     ("10.0.19043", "2022-12-13", None),
-    ("10.0.19044", "2023-06-13", "2032-01-13"),
     ("10.0.22000", "2023-10-10", "2024-10-08"),
 )
 WINDOWS = (
+    ("10.0.17763", "2020-11-10", "2029-01-09"),
+    ("10.0.19044", "2023-06-13", "2032-01-13"),
     ("10.0.22621", "2024-10-08", "2025-10-14"),
     ("10.0.22631", "2025-11-11", "2026-11-10"),
     ("10.0.26100", "2026-10-13", "2034-10-10"),
     ("10.0.26200", "2027-10-12", "2028-10-10"),
 )
-# (build, regular, paid)
+# (build, regular, paid). The short-lived channels of the same builds are not told apart; they ended in 2022.
 WINDOWS_SERVER = (
     ("6.1.7601", "2020-01-14", "2023-01-10"),
     ("6.2.9200", "2023-10-10", "2026-10-13"),
@@ -159,9 +158,9 @@ def _rows() -> list[Release]:
         row("amazon", "2018.03", "2023-12-31", f"{EOL}/amazon-linux", "2023-08-07"),
         row("amazon", "2", "2026-06-30", AL2, "2026-08-13"),
         row("amazon", "2023", "2029-06-30", AL2023, "2026-08-07"),
-        *(row("windows", v, r, MICROSOFT, "2021-11-16", other_editions=e) for v, r, e in WINDOWS_EARLY),
+        *(row("windows", v, r, f"{EOL}/windows", "2021-11-16", other_editions=e) for v, r, e in WINDOWS_EARLY),
+        *(row("windows", v, r, MICROSOFT, "2025-10-14", other_editions=e) for v, r, e in WINDOWS),
         row("windows", "10.0.19045", "2025-10-14", MICROSOFT, "2025-10-14", paid="2028-10-10"),
-        *(row("windows", v, r, WINDOWS_11, "2025-10-03", other_editions=e) for v, r, e in WINDOWS),
         *(row("windows-server", v, r, f"{EOL}/windows-server", "2024-11-01", paid=p) for v, r, p in WINDOWS_SERVER),
     ]
 

@@ -7,7 +7,6 @@ out.
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, Literal
 
 from msgspec import Meta, Struct, field
@@ -15,16 +14,13 @@ from msgspec import Meta, Struct, field
 from compliance.server.policies.lifecycle import Counting
 from compliance.server.policies.networks import Networks, parsed
 from compliance.server.policies.patterns import Texts
+from compliance.server.policies.ports import Ports, Ranges, ranges
 from compliance.server.policies.spans import Span
 from compliance.server.policies.versions import Scheme, is_version
 from compliance.wire.facts import Percent
 
 Expect = Annotated[Literal["present", "absent"], Meta(description="Whether there has to be one, or must not be one.")]
 Version = Annotated[str, Meta(min_length=1, max_length=100, description="The oldest version that will do.")]
-# Its form is checked by hand: msgspec 0.22 frees the wrong memory for a text with a pattern beside a list.
-PortRange = Annotated[str, Meta(max_length=11, description="A port, or a range of ports: 22, 8000-8099.")]
-PortRanges = Annotated[tuple[PortRange, ...], Meta(min_length=1, max_length=200)]
-PORTS = re.compile(r"[0-9]{1,5}(-[0-9]{1,5})?")
 Number = Annotated[int, Meta(ge=0, lt=2**32)]
 FreshKind = Literal["host", "os", "addresses", "cpu", "processes", "sessions", "ports", "packages", "accounts"]
 
@@ -84,9 +80,7 @@ class SessionRule(SessionFilter, frozen=True, kw_only=True, tag_field="kind", ta
 class PortFilter(Filter, frozen=True, kw_only=True):
     """Which listening sockets are meant."""
 
-    port: Annotated[PortRange | PortRanges | None, Meta(description="Ports and ranges: 22, 8000-8099, or a list.")] = (
-        None
-    )
+    port: Annotated[Ports | None, Meta(description="Ports and ranges: 22, 8000-8099, or a list.")] = None
     protocol: Annotated[Literal["tcp", "udp"] | None, Meta(description="Both, where it is left out.")] = None
     exposed: Annotated[bool | None, Meta(description="Whether others than this machine can reach it.")] = None
     process: Annotated[Texts | None, Meta(description="The name of the program that listens.")] = None
@@ -94,17 +88,11 @@ class PortFilter(Filter, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for low, high in self.ranges():
-            if not low <= high <= 65_535:
-                raise ValueError(f"{low}-{high} is no range of ports: they go up to 65535")
+        self.ranges()
 
-    def ranges(self) -> list[tuple[int, int]]:
-        given = (self.port,) if isinstance(self.port, str) else self.port or ()
-        for one in given:
-            if not PORTS.fullmatch(one):
-                raise ValueError(f"{one!r} is no port: write 22, or 8000-8099 for a range")
-        parts = [one.partition("-") for one in given]
-        return [(int(low), int(high or low)) for low, _, high in parts]
+    def ranges(self) -> Ranges:
+        """First and last port of each range; none where any port is meant."""
+        return () if self.port is None else ranges(self.port)
 
 
 class PortRule(PortFilter, frozen=True, kw_only=True, tag_field="kind", tag="port"):
