@@ -34,7 +34,7 @@ START_SECONDS = 60.0
 def up(
     once: Annotated[bool, typer.Option("--once", help="End after the first report.")] = False,
     port: Annotated[int, typer.Option("--port", help="The server's port; 0 takes any free one.")] = 8080,
-    interval: Annotated[int, typer.Option("--interval", min=1, help="Seconds between reports.")] = 60,
+    interval: Annotated[int, typer.Option("--interval", min=1, max=86_400, help="Seconds between reports.")] = 60,
     database: Annotated[
         str | None,
         typer.Option(help="Keep it there; by default SQLite in the state folder (COMPLIANCE_DATABASE)."),
@@ -147,32 +147,32 @@ def _tell(
     from compliance.report import cli as report
 
     given = config.Given(folder, server, enroll_key)
-    transport = config.connect(given)
-    with locked(folder):
-        identity = config.enroll(given, transport, socket.gethostname())
-    memory: list[Memory] = []
+    with closing(config.connect(given)) as transport:
+        with locked(folder):
+            identity = config.enroll(given, transport)
+        memory: list[Memory] = []
 
-    def tick() -> None:
-        if told:
-            raise KeyboardInterrupt
-        # The lock is held for a tick only, so that `agent send` gets its turn beside us.
-        with locked(folder), closing(Spool(folder)) as spool:
-            if spool.healed:
-                console.warn(spool.healed)
-            snapshot, kept = loop.look(spool, COLLECTORS, memory[0] if memory else None)
-            memory[:] = [kept]
-            spool.add(loop.report_of(snapshot, spool, identity.id, None if once else interval))
-            loop.drain(spool, transport, identity, [])
+        def tick() -> None:
+            if told:
+                raise KeyboardInterrupt
+            # The lock is held for a tick only, so that `agent send` gets its turn beside us.
+            with locked(folder), closing(Spool(folder)) as spool:
+                if spool.healed:
+                    console.warn(spool.healed)
+                snapshot, kept = loop.look(spool, COLLECTORS, memory[0] if memory else None)
+                memory[:] = [kept]
+                spool.add(loop.report_of(snapshot, spool, identity.id, None if once else interval))
+                loop.drain(spool, transport, identity, [])
 
-    tick()
-    read_key = str(folder / "read.key")
-    report.host(identity.id, Format.table, server=server, key_file=read_key)
-    report.hosts(Format.table, server=server, key_file=read_key)
-    sys.stdout.flush()  # whoever reads from a pipe wants it now, not when all ends
-    _say_where(folder, server, database)
-    if not once:
-        console.say(f"Reporting every {interval} s; Ctrl-C ends it.")
-        loop.run(tick, interval, threading.Event(), console.warn, splay=False)
+        tick()
+        read_key = str(folder / "read.key")
+        report.host(identity.id, Format.table, server=server, key_file=read_key)
+        report.hosts(Format.table, server=server, key_file=read_key)
+        sys.stdout.flush()  # whoever reads from a pipe wants it now, not when all ends
+        _say_where(folder, server, database)
+        if not once:
+            console.say(f"Reporting every {interval} s; Ctrl-C ends it.")
+            loop.run(tick, interval, threading.Event(), console.warn, splay=False)
 
 
 def _say_where(folder: Path, server: str, database: str) -> None:

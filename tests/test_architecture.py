@@ -26,7 +26,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "yaml": ("compliance.ops.template", "compliance.server.policies"),
     "piccolo": ROWS,
     "pymysql": ROWS,
-    "sqlite3": (*ROWS, "compliance.agent.spool"),
+    "sqlite3": (*ROWS, "compliance.agent.spool", "compliance.agent.spoolfile"),
     "typer": (
         "compliance.cli",
         "compliance.up",

@@ -26,17 +26,17 @@ FACTS: dict[str, type[Fact]] = {
     "sessions": Session,
 }
 """The kinds whose rows have a state; `cpu` is a sample."""
+LOST = "This look was kept as a change, and what it started from was lost with a damaged spool."
 
 
 def by_key(rows: Iterable[Any]) -> Rows:
     return {row.key: row for row in rows}
 
 
-def sections(looks: dict[Any, Look | Failed], said: Said, whole: bool) -> Sections:
-    """A section for each look. `whole`: say everything, whatever was said before."""
+def sections(looks: dict[Any, Look | Failed], said: Said) -> Sections:
+    """A section for each look: a change of what was said, whole for a kind of which nothing was."""
     made: dict[str, Any] = {
-        kind: look if isinstance(look, Failed) else section(kind, look, None if whole else said.get(kind))
-        for kind, look in looks.items()
+        kind: look if isinstance(look, Failed) else section(kind, look, said.get(kind)) for kind, look in looks.items()
     }
     return Sections(**made)
 
@@ -59,15 +59,20 @@ def section(kind: str, look: Look, said: Rows | None) -> Whole[Any] | Change[Any
     )
 
 
+def moved(report: Report) -> list[str]:
+    """The kinds that the report says something new of."""
+    return [kind for kind in FACTS if _moves(getattr(report.sections, kind))]
+
+
 def fold(said: Said, report: Report) -> Said:
-    """What is said once the report has been added; what it did not see stays as it was."""
+    """What is said once the report has been added. What it did not see stays as it was, unknown stays unknown."""
     after = dict(said)
-    for kind in FACTS:
+    for kind in moved(report):
         part = getattr(report.sections, kind)
         if isinstance(part, Whole):
             after[kind] = by_key(part.rows)
-        elif isinstance(part, Change):
-            after[kind] = _changed(after.get(kind, {}), part)
+        elif kind in after:
+            after[kind] = _changed(after[kind], part)
     return after
 
 
@@ -75,11 +80,22 @@ def made_whole(report: Report, said: Said, kinds: Collection[str]) -> Report:
     """The same report with these kinds whole: what was said before it, and its changes."""
     after = fold(said, report)
     whole = {
-        kind: Whole(rows=tuple(after[kind].values()), state=part.state, blind=part.blind)
+        kind: _whole(after.get(kind), part)
         for kind in kinds
         if isinstance(part := getattr(report.sections, kind), Change)
     }
     return msgspec.structs.replace(report, sections=msgspec.structs.replace(report.sections, **whole))
+
+
+def _moves(part: Any) -> bool:
+    return isinstance(part, Whole) or (isinstance(part, Change) and bool(part.started or part.ended))
+
+
+def _whole(rows: Rows | None, part: Change[Any, Any]) -> Whole[Any] | Failed:
+    """Never a guess: where the rows are not those that the look saw, the look is lost."""
+    if rows is None or digest(rows.values()) != part.state:
+        return Failed(reason=LOST)
+    return Whole(rows=tuple(rows.values()), state=part.state, blind=part.blind)
 
 
 def _changed(rows: Rows, change: Change[Any, Any]) -> Rows:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Iterable
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,8 +16,10 @@ from compliance.settings import private_folder
 
 if TYPE_CHECKING:
     from compliance.agent.config import Given
+    from compliance.agent.identity import Identity
     from compliance.agent.loop import Sent
     from compliance.agent.snapshot import Snapshot
+    from compliance.agent.spool import Spool
 
 app = typer.Typer(help="Look at this host and report what is seen.", no_args_is_help=True)
 
@@ -64,7 +66,7 @@ def kinds_of(names: Iterable[str] | None) -> list[Any]:
 
 
 @app.command()
-def collect(kinds: Kinds = None, output: Output = Format.table, state_dir: StateDir = None) -> None:
+def collect(kinds: Kinds = None, output: Output = Format.table) -> None:
     """Show what this host would say; nothing is sent and nothing is kept.
 
     $ compliance agent collect processes -o json
@@ -76,9 +78,13 @@ def collect(kinds: Kinds = None, output: Output = Format.table, state_dir: State
     chosen = kinds_of(kinds)
     if output is Format.csv and len(chosen) != 1:
         raise WrongUsage("CSV holds one kind of row: name one, such as `collect processes -o csv`.")
-    fields = {FIELDS[name] for name in kinds or () if name in FIELDS}
-    only = next(iter(fields)) if len(fields) == 1 and "os" not in (kinds or ()) else None
-    tables.show(take(chosen, Memory()), output, only)
+    tables.show(take(chosen, Memory()), output, _only(kinds or []))
+
+
+def _only(names: list[str]) -> str | None:
+    """The one field that is asked for by its name in the brief."""
+    of_os = {FIELDS.get(name) for name in names if name in FIELDS or name == "os"}
+    return of_os.pop() if len(of_os) == 1 else None
 
 
 @app.command()
@@ -99,15 +105,13 @@ def enroll(
     $ compliance agent enroll --server https://fleet.example --key-file enroll.key
     """
     from compliance.agent import config as configs
-    from compliance.agent.identity import locked
+    from compliance.agent import identity as identities
 
     given = configs.gather(state_dir, server, key, key_file, ca, insecure, config=config)
-    transport = configs.connect(given)
-    with locked(private_folder(given.folder)):
-        identity = configs.enroll(given, transport, socket.gethostname(), anew)
-    console.say(
-        f"Enrolled at {given.server} as {socket.gethostname()} ({identity.id}). Next: compliance agent send --all"
-    )
+    with closing(configs.connect(given)) as transport, identities.locked(private_folder(given.folder)):
+        identity = configs.enroll(given, transport, anew)
+    name = identities.hostname()
+    console.say(f"Enrolled at {given.server} as {name} ({identity.id}). Next: compliance agent send --all")
 
 
 @app.command()
@@ -134,8 +138,7 @@ def send(
         raise WrongUsage("Say --all or name what to send, not both.")
     chosen = kinds_of(kinds)
     given = configs.gather(state_dir, server, key, key_file, ca, insecure, config=config)
-    transport = configs.connect(given)
-    with identities.locked(private_folder(given.folder)):
+    with closing(configs.connect(given)) as transport, identities.locked(private_folder(given.folder)):
         sent, snapshot, trouble = _send(given, transport, chosen)
     _show_sent(sent, snapshot, output)
     if trouble is not None:
@@ -144,43 +147,54 @@ def send(
 
 def _send(given: Given, transport: Any, chosen: list[Any]) -> tuple[list[Sent], Snapshot, ComplianceError | None]:
     """What was sent before a trouble stopped it, and the trouble. The report is on disk in any case."""
-    from compliance.agent import config as configs
-    from compliance.agent import identity as identities
     from compliance.agent.loop import drain, look, report_of
     from compliance.agent.spool import Spool
 
-    identity = identities.read(given.folder)
-    trouble: ComplianceError | None = None
-    if identity is None or identity.server is None or (given.key and identity.server != given.server):
-        try:
-            identity = configs.enroll(given, transport, socket.gethostname())
-        except Unreachable as error:
-            # The identity is on disk, and so will the report be: the next `send` enrolls, and then sends both.
-            identity, trouble = identities.read(given.folder), error
-            if identity is None:
-                raise
-    spool = Spool(given.folder)
-    try:
+    identity, trouble = _identity(given, transport)
+    sent: list[Sent] = []
+    with closing(Spool(given.folder)) as spool:
         if spool.healed:
             console.warn(spool.healed)
         snapshot, _ = look(spool, chosen)
         spool.add(report_of(snapshot, spool, identity.id))
-        if trouble is not None:
-            return [], snapshot, _kept(trouble, spool)
-        sent: list[Sent] = []
         try:
+            if trouble is not None:
+                raise trouble
             drain(spool, transport, identity, sent)
         except (Unreachable, Refused) as error:
             trouble = _kept(error, spool)
-        return sent, snapshot, trouble
-    finally:
-        spool.close()
+    return sent, snapshot, trouble or _refused(sent, given.folder)
 
 
-def _kept(error: ComplianceError, spool: Any) -> ComplianceError:
-    count = spool.standing().waiting
+def _identity(given: Given, transport: Any) -> tuple[Identity, ComplianceError | None]:
+    """Who we are; where enrolling did not work, who we shall be: the next `send` enrolls, and then sends all."""
+    from compliance.agent import config as configs
+    from compliance.agent import identity as identities
+
+    known = identities.read(given.folder)
+    if known is not None and known.server is not None and (known.server == given.server or not given.enrollment_key()):
+        return known, None
+    try:
+        return configs.enroll(given, transport), None
+    except (Unreachable, Refused) as error:
+        minted = identities.read(given.folder)
+        if minted is None:
+            raise
+        return minted, error
+
+
+def _kept(error: ComplianceError, spool: Spool) -> ComplianceError:
+    count = spool.waiting()
+    kept = "1 report is kept on disk" if count == 1 else f"{count} reports are kept on disk"
+    return type(error)(f"{error} {kept}: the next `compliance agent send` begins there.")
+
+
+def _refused(sent: list[Sent], folder: Path) -> ComplianceError | None:
+    count = sum(one.outcome == "set aside" for one in sent)
+    if not count:
+        return None
     noun = "report is" if count == 1 else "reports are"
-    return type(error)(f"{error} {count} {noun} kept on disk; the next `compliance agent send` sends them first.")
+    return Refused(f"{count} {noun} set aside in {folder / 'rejected'}: see the note.")
 
 
 def _show_sent(sent: list[Sent], snapshot: Snapshot, output: Format) -> None:
@@ -191,7 +205,7 @@ def _show_sent(sent: list[Sent], snapshot: Snapshot, output: Format) -> None:
         Column("outcome", "Receipt", style=lambda outcome: console.BAD if outcome == "set aside" else console.GOOD),
         Column("note", "Note", flexible=True),
     ]
-    if sent:
+    if sent or output is not Format.table:
         console.show(sent, columns, output, title="Sent", empty="")
     if output is Format.table:
         from compliance.agent import tables

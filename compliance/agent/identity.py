@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import socket
 import sys
 import time
 from collections.abc import Iterator
@@ -12,8 +13,10 @@ from pathlib import Path
 
 import msgspec
 
+from compliance.agent.text import within
 from compliance.errors import Broken
 from compliance.settings import write_private
+from compliance.wire.messages import HostId, Secret
 
 LOCK_SECONDS = 60.0
 
@@ -21,8 +24,8 @@ LOCK_SECONDS = 60.0
 class Identity(msgspec.Struct, frozen=True, kw_only=True):
     """STATE/identity.json."""
 
-    id: str
-    token: str
+    id: HostId
+    token: Secret
     server: str | None = None
     """The server that knows it; none before it was enrolled."""
     ca: str | None = None
@@ -34,19 +37,47 @@ def mint() -> Identity:
     return Identity(id=secrets.token_hex(16), token="cmt_" + secrets.token_urlsafe(32))
 
 
-def read(folder: Path) -> Identity | None:
+def hostname() -> str:
+    """As the machine has it; a machine without a name is `localhost`."""
+    return within(socket.gethostname(), 255) or "localhost"
+
+
+def read(folder: Path, name: str = "identity.json") -> Identity | None:
     """The identity kept in the state folder, if there is one."""
-    path = folder / "identity.json"
+    path = folder / name
     try:
         return msgspec.json.decode(path.read_bytes(), type=Identity)
     except FileNotFoundError:
         return None
-    except (OSError, msgspec.DecodeError) as error:
-        raise Broken(f"Cannot read {path} ({error}): mend it, or remove it and enroll again.") from error
+    except OSError as error:
+        raise Broken(
+            f"Cannot read {path} ({error.strerror}): run as the agent's user, or name another folder with --state-dir."
+        ) from error
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise Broken(f"{path} is damaged: put it back from a backup, or remove it and enroll again.") from error
 
 
-def write(folder: Path, identity: Identity) -> None:
-    write_private(folder / "identity.json", msgspec.json.encode(identity))
+def write(folder: Path, identity: Identity, name: str = "identity.json") -> None:
+    write_private(folder / name, msgspec.json.encode(identity))
+
+
+def read_or_mint(folder: Path, anew: bool) -> Identity:
+    """The identity to enroll, on disk before it is told: after a cut connection the same one is told again.
+
+    A new one that takes an old one's place waits beside it until the server has it.
+    """
+    name = "identity.new.json" if anew else "identity.json"
+    kept = read(folder, name)
+    if kept is None:
+        kept = mint()
+        write(folder, kept, name)
+    return kept
+
+
+def adopt(folder: Path, identity: Identity) -> None:
+    """The identity is this host's from now on."""
+    write(folder, identity)
+    (folder / "identity.new.json").unlink(missing_ok=True)
 
 
 @contextmanager
@@ -54,16 +85,19 @@ def locked(folder: Path, seconds: float = LOCK_SECONDS) -> Iterator[None]:
     """One agent at a time in a state folder; the others wait for their turn. Ends with the process, however it ends."""
     path = folder / "agent.lock"
     try:
-        file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+b")
+        file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        path.chmod(0o600)  # whatever the umask
     except OSError as error:
         raise Broken(f"Cannot lock {path} ({error.strerror}): make the folder writable.") from error
-    with file:
+    try:
         until = time.monotonic() + seconds
-        while not _try_lock(file.fileno()):
+        while not _try_lock(file):
             if time.monotonic() > until:
                 raise Broken(f"Another agent has been using {folder} for {seconds:.0f} s: wait for it, or end it.")
             time.sleep(0.05)
         yield
+    finally:
+        os.close(file)
 
 
 if sys.platform == "win32":
@@ -83,4 +117,6 @@ else:
             fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             return False
+        except OSError as error:
+            raise Broken(f"The state folder cannot be locked ({error.strerror}): keep it on a local disk.") from error
         return True

@@ -7,7 +7,6 @@ import secrets
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from hashlib import blake2b
 
 import msgspec
@@ -21,6 +20,7 @@ from compliance.agent.snapshot import Snapshot, clock, take
 from compliance.agent.spool import Spool
 from compliance.agent.transport import Malformed, Transport, TryLater
 from compliance.errors import Unreachable
+from compliance.wire.facts import LAST_MOMENT
 from compliance.wire.messages import Dropped, Kind, Report
 
 TRIES = 3
@@ -43,41 +43,46 @@ class Sent:
 
 
 def look(spool: Spool, kinds: Iterable[Kind], memory: Memory | None = None) -> tuple[Snapshot, Memory]:
-    """A snapshot, with what an earlier run derived for this boot."""
-    memory = memory or Memory.load(_bytes(spool.note("memory", b"")))
+    """A snapshot, with what an earlier run derived for this boot and read of the processes that still run."""
+    memory = memory or Memory.load(spool.note("memory", b""))
     snapshot = take(kinds, memory)
-    dumped = memory.dump()
+    dumped = memory.dump(processes=True)
     if dumped != spool.note("memory"):
         spool.write_note("memory", dumped)
     return snapshot, memory
 
 
-def _bytes(value: object) -> bytes:
-    return value if isinstance(value, bytes) else b""
-
-
 def report_of(snapshot: Snapshot, spool: Spool, host_id: str, interval: int | None = None) -> Report:
-    """The report of a snapshot: what changed since what was said, or all of it at a new boot and once a day."""
-    rebooted = spool.note("boot_id") != snapshot.boot_id
-    due = _day_of_whole(host_id, snapshot.taken_at)
-    whole = rebooted or spool.note("whole_day") != due
-    if whole:
-        spool.write_note("whole_day", due)
+    """The report of a snapshot: what changed since what was said, or all of it in a new boot and once a day."""
+    said = {kind: rows for kind, rows in spool.said().items() if not _whole_is_due(spool, kind, snapshot, host_id)}
+    taken_at = _within_bounds(snapshot.taken_at)
     return Report(
         id=secrets.token_hex(16),
-        taken_at=snapshot.taken_at,
-        sent_at=snapshot.taken_at,
+        taken_at=taken_at,
+        sent_at=taken_at,
         boot_id=snapshot.boot_id,
         agent=__version__,
         interval=UNSET if interval is None else interval,
-        sections=changes.sections(snapshot.looks, {} if whole else spool.said(), whole),
+        sections=changes.sections(snapshot.looks, said),
     )
 
 
-def _day_of_whole(host_id: str, now_ms: int) -> str:
+def _whole_is_due(spool: Spool, kind: str, snapshot: Snapshot, host_id: str) -> bool:
+    told = spool.whole_told(kind)
+    if told is None or told[1] != snapshot.boot_id:
+        return True
+    return _day_of_whole(host_id, told[0]) != _day_of_whole(host_id, _within_bounds(snapshot.taken_at))
+
+
+def _within_bounds(now_ms: int) -> int:
+    """A clock may be anywhere; what is said of it is what the wire can hold."""
+    return min(max(now_ms, 0), LAST_MOMENT)
+
+
+def _day_of_whole(host_id: str, now_ms: int) -> int:
     """The day, begun at an hour that is this host's own, so that a fleet's whole reports are spread over the day."""
     hour = blake2b(host_id.encode(), digest_size=2).digest()[0] % 24
-    return datetime.fromtimestamp(now_ms / 1000 - hour * 3600, UTC).date().isoformat()
+    return (now_ms // 3_600_000 - hour) // 24
 
 
 def drain(
@@ -96,22 +101,21 @@ def drain(
 
 
 def _send(report: Report, spool: Spool, transport: Transport, identity: Identity, now: Callable[[], int]) -> Sent:
-    accepted = spool.accepted()
     lost, why = spool.untold()
     last = spool.note("last")
     whole: set[str] = set()
     if lost:
         whole = set(changes.FACTS)
-        report = msgspec.structs.replace(report, dropped=Dropped(reports=lost, reason=why or "unknown"))
+        report = msgspec.structs.replace(report, dropped=Dropped(reports=lost, reason=why))
     for _ in range(TRIES):
-        saying = changes.made_whole(report, accepted, whole)
-        saying = msgspec.structs.replace(saying, after=last, sent_at=max(now(), 0))
+        saying = changes.made_whole(report, spool.accepted(), whole) if whole else report
+        saying = msgspec.structs.replace(saying, after=last, sent_at=_within_bounds(now()))
         receipt = transport.send(saying, identity.token)
         if receipt.outcome != "wanted":
             spool.accept(report, receipt)
             return Sent(report.id, report.taken_at, transport.sent_bytes, receipt.outcome)
         last, whole = receipt.last, whole | set(receipt.wanted)
-    raise Unreachable("The server keeps asking for the same report again: look at its log; nothing is lost.")
+    raise TryLater("The server keeps asking for the same report again: look at its log; nothing is lost.")
 
 
 def run(

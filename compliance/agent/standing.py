@@ -11,7 +11,7 @@ from compliance import console
 from compliance.agent import config as configs
 from compliance.agent import identity as identities
 from compliance.agent.snapshot import clock
-from compliance.agent.spool import Spool
+from compliance.agent.spoolfile import NO_SPOOL, read_standing
 from compliance.console import Format
 
 
@@ -29,37 +29,23 @@ def show(folder: Path | None, config: Path | None, output: Format) -> None:
 
 
 def facts(given: configs.Given) -> dict[str, Any]:
-    """Raw values; None where nothing is known."""
-    there = given.folder.is_dir()
-    identity = identities.read(given.folder) if there else None
-    told: dict[str, Any] = {
+    """Raw values; None where nothing is known. Nothing is touched, and no lock is needed."""
+    identity = identities.read(given.folder)
+    standing = read_standing(given.folder / "agent.db") or NO_SPOOL
+    return {
         "state": str(given.folder),
         "host_id": identity.id if identity and identity.server else None,
         "server": given.server,
         "server_from": given.sources["server"] if given.server else None,
         "insecure": given.insecure,
-        "last_report": None,
-        "accepted_at": None,
-        "waiting": 0,
-        "waiting_bytes": 0,
-        "oldest_taken_at": None,
-        "dropped": 0,
-        "set_aside": 0,
+        "last_report": standing.last_report,
+        "accepted_at": standing.accepted_at,
+        "waiting": standing.waiting,
+        "waiting_bytes": standing.waiting_bytes,
+        "oldest_taken_at": standing.oldest_taken_at,
+        "dropped": standing.dropped,
+        "set_aside": standing.set_aside,
     }
-    if there and (given.folder / "agent.db").exists():
-        spool = Spool(given.folder)
-        standing = spool.standing()
-        spool.close()
-        told |= {
-            "last_report": standing.last_report,
-            "accepted_at": standing.accepted_at,
-            "waiting": standing.waiting,
-            "waiting_bytes": standing.waiting_bytes,
-            "oldest_taken_at": standing.oldest_taken_at,
-            "dropped": standing.dropped,
-            "set_aside": standing.set_aside,
-        }
-    return told
 
 
 def _words(told: dict[str, Any]) -> dict[str, Any]:

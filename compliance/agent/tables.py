@@ -62,7 +62,7 @@ NOTHING = {"sessions": "Nobody has an open session.", "addresses": "No interface
 
 
 def show(snapshot: Snapshot, output: Format, only: str | None = None) -> None:
-    """`only` is one field of the one row there is (`so-name`)."""
+    """`only` is the one field of the operating system that was asked for (`so-name`)."""
     if output is Format.json:
         _show_json(snapshot, only)
         return
@@ -70,7 +70,7 @@ def show(snapshot: Snapshot, output: Format, only: str | None = None) -> None:
         if isinstance(look, Failed):
             console.warn(f"{TITLES[kind]}: {look.reason}")
             continue
-        columns = [column for column in COLUMNS[kind] if only in (None, column.name)]
+        columns = [column for column in COLUMNS[kind] if kind != "os" or only in (None, column.name)]
         title = f"{TITLES[kind]} ({len(look.rows)})" if kind in ("processes", "sessions") else TITLES[kind]
         console.show(look.rows, columns, output, title=title, empty=NOTHING.get(kind, "Nothing is there."))
         if look.blind:
@@ -79,7 +79,7 @@ def show(snapshot: Snapshot, output: Format, only: str | None = None) -> None:
 
 def _show_json(snapshot: Snapshot, only: str | None) -> None:
     """One kind is its rows; several are an object by kind, failures told in their place."""
-    parts = {kind: _plain(look, only) for kind, look in snapshot.looks.items()}
+    parts = {kind: _plain(look, only if kind == "os" else None) for kind, look in snapshot.looks.items()}
     value: Any = next(iter(parts.values())) if len(parts) == 1 else parts
     console.details({}, format=Format.json, raw=value)
 

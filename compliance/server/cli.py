@@ -159,7 +159,7 @@ def run(
         tls_cert=path(tls_cert, "tls_cert"),
         tls_key=path(tls_key, "tls_key"),
     )
-    serving.check(listening, insecure_allowed(insecure or bool(file.get("insecure"))))
+    serving.check(listening, insecure_allowed(insecure, bool(file.get("insecure"))))
     url = database_url(database, file)
     given = {
         role: first(flag, (f"COMPLIANCE_{role.upper()}_KEY_FILE",), file.get(f"{role}_key_file")).value

@@ -5,17 +5,20 @@ from __future__ import annotations
 import gzip
 from collections.abc import Iterable
 from hashlib import blake2b
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import msgspec
 
 from compliance.wire.facts import Fact
-from compliance.wire.messages import Enrollment, Receipt, Report
+from compliance.wire.messages import Enrolled, Enrollment, Receipt, Report
+
+Message = TypeVar("Message")
 
 _canonical = msgspec.json.Encoder(order="sorted")
 _plain = msgspec.json.Encoder()
 _reports = msgspec.json.Decoder(Report)
 _enrollments = msgspec.json.Decoder(Enrollment)
+_enrolled = msgspec.json.Decoder(Enrolled)
 _receipts = msgspec.json.Decoder(Receipt)
 
 GZIP_FROM = 600
@@ -50,17 +53,31 @@ def encode(message: msgspec.Struct) -> bytes:
 
 def decode_report(body: bytes) -> Report:
     """Raise `msgspec.ValidationError` with the path of what is wrong, `msgspec.DecodeError` for what is no JSON."""
-    return _reports.decode(body)
+    return _decoded(_reports, body)
 
 
 def decode_enrollment(body: bytes) -> Enrollment:
     """Raise as `decode_report` does."""
-    return _enrollments.decode(body)
+    return _decoded(_enrollments, body)
+
+
+def decode_enrolled(body: bytes) -> Enrolled:
+    """Raise as `decode_report` does."""
+    return _decoded(_enrolled, body)
 
 
 def decode_receipt(body: bytes) -> Receipt:
     """Raise as `decode_report` does."""
-    return _receipts.decode(body)
+    return _decoded(_receipts, body)
+
+
+def _decoded(decoder: msgspec.json.Decoder[Message], body: bytes) -> Message:
+    try:
+        return decoder.decode(body)
+    except UnicodeDecodeError as error:
+        raise msgspec.DecodeError(f"not UTF-8: {error.reason} at byte {error.start} of a text") from error
+    except RecursionError as error:
+        raise msgspec.DecodeError("nested too deeply") from error
 
 
 def compress(body: bytes) -> tuple[bytes, dict[str, str]]:

@@ -7,13 +7,13 @@ UTC. The bounds stand here, so that whatever decodes can be stored as it is.
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-Moment = Annotated[
-    int, Meta(ge=0, le=4_102_444_800_000, description="Milliseconds since 1970, UTC; until the year 2100.")
-]
+LAST_MOMENT = 4_102_444_800_000
+"""The end of the year 2099."""
+Moment = Annotated[int, Meta(ge=0, le=LAST_MOMENT, description="Milliseconds since 1970, UTC; until the year 2100.")]
 Pid = Annotated[int, Meta(ge=0, lt=2**32)]
 Ticks = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 Name = Annotated[str, Meta(min_length=1, max_length=255)]
@@ -23,7 +23,11 @@ Arguments = Annotated[str, Meta(max_length=65_536)]
 Percent = Annotated[float, Meta(ge=0, le=100)]
 Load = Annotated[float, Meta(ge=0, le=1e9)]
 Cores = Annotated[int, Meta(ge=1, le=1_000_000)]
+# Not `$`, which would let a line end stand behind it.
+IpText = Annotated[str, Meta(min_length=2, max_length=45, pattern=r"^[0-9a-f:.]+\Z")]
 
+OnlyKey = Literal[""]
+"""Of a kind that has one row."""
 ProcessKey = tuple[Pid, Ticks]
 SessionKey = tuple[Name, Text, Text, Moment]
 
@@ -65,7 +69,7 @@ class OperatingSystem(Fact, frozen=True, kw_only=True):
 class Address(Fact, frozen=True, kw_only=True):
     """An IP address of an interface that is up, loopback left out."""
 
-    address: Annotated[str, Meta(min_length=2, max_length=45, pattern=r"^[0-9a-f:.]+$")]
+    address: IpText
     """IPv4 or IPv6 in its canonical text, without a zone."""
     interface: Name
     primary: bool = False

@@ -15,8 +15,10 @@ from compliance.wire.facts import (
     Cpu,
     Fact,
     Host,
+    IpText,
     Moment,
     Name,
+    OnlyKey,
     OperatingSystem,
     Process,
     ProcessKey,
@@ -24,14 +26,15 @@ from compliance.wire.facts import (
     SessionKey,
 )
 
-HEX_32 = r"^[0-9a-f]{32}$"
+# Not `$`, which would let a line end stand behind it.
+HEX_32 = r"^[0-9a-f]{32}\Z"
 Digest = Annotated[
     str, Meta(pattern=HEX_32, description="BLAKE2b-128 in hexadecimal over the rows' canonical JSON, in key order.")
 ]
 HostId = Annotated[str, Meta(pattern=HEX_32, description="128 random bits that the agent made itself.")]
 ReportId = Annotated[str, Meta(pattern=HEX_32, description="128 random bits.")]
 Secret = Annotated[
-    str, Meta(pattern=r"^cmt_[A-Za-z0-9_-]{43}$", description="A host token: 256 random bits that the agent made.")
+    str, Meta(pattern=r"^cmt_[A-Za-z0-9_-]{43}\Z", description="A host token: 256 random bits that the agent made.")
 ]
 Reason = Annotated[str, Meta(min_length=1, max_length=255, description="One sentence for a person.")]
 Count = Annotated[int, Meta(ge=0, lt=2**32)]
@@ -96,9 +99,9 @@ class Failed(Section, tag="failed", frozen=True, kw_only=True):
     reason: Reason
 
 
-HostSection = Whole[Host] | Change[Host, str] | Failed
-OsSection = Whole[OperatingSystem] | Change[OperatingSystem, str] | Failed
-AddressesSection = Whole[Address] | Change[Address, str] | Failed
+HostSection = Whole[Host] | Change[Host, OnlyKey] | Failed
+OsSection = Whole[OperatingSystem] | Change[OperatingSystem, OnlyKey] | Failed
+AddressesSection = Whole[Address] | Change[Address, IpText] | Failed
 CpuSection = Sample[Cpu] | Failed
 ProcessesSection = Whole[Process] | Change[Process, ProcessKey] | Failed
 SessionsSection = Whole[Session] | Change[Session, SessionKey] | Failed

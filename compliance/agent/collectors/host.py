@@ -8,7 +8,7 @@ import subprocess
 import sys
 
 from compliance.agent.collectors import boot
-from compliance.agent.collectors.look import Look, Memory
+from compliance.agent.collectors.look import Look, Memory, moment
 from compliance.agent.collectors.root import on_host
 from compliance.agent.text import within
 from compliance.wire.facts import Host
@@ -25,7 +25,7 @@ def collect(memory: Memory) -> Look:
 def row(hostname: str, machine_id: str | None, booted_at: int) -> Host:
     """A machine without a name is `localhost`."""
     name = within(hostname, 255) or "localhost"
-    return Host(hostname=name, machine_id=machine_id, booted_at=booted_at if booted_at > 0 else None)
+    return Host(hostname=name, machine_id=machine_id, booted_at=moment(booted_at))
 
 
 def parse_machine_id(text: str) -> str | None:

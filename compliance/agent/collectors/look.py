@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from compliance.wire.facts import Fact, Process
+from compliance.wire.facts import LAST_MOMENT, Fact, Process
 from compliance.wire.messages import Blind
 
 
@@ -24,6 +24,11 @@ class Look:
     blind: Blind | None = None
     source: str | None = None
     """Where the rows come from, when a platform has several places."""
+
+
+def moment(ms: float | None) -> int | None:
+    """A moment as the wire can hold it; None where a clock far off puts it outside of all years that may be."""
+    return int(ms) if ms is not None and 0 < ms <= LAST_MOMENT else None
 
 
 class Known(NamedTuple):
@@ -84,7 +89,7 @@ class Memory:
         """A memory from its dump; an empty one from anything else (a file cut off by a crash is no reason to fail)."""
         try:
             kept = msgspec.json.decode(dumped, type=_Kept)
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, UnicodeDecodeError):
             return cls()
         known = {known.row.pid: known for known in kept.processes}
         return cls(kept.boot_id, kept.booted_at, kept.boot_seen, None, known)

@@ -21,7 +21,7 @@ from msgspec.structs import replace
 
 from compliance.agent.collectors import boot, procfs, psprocesses
 from compliance.agent.collectors.accounts import Accounts
-from compliance.agent.collectors.look import CannotSee, Known, Look, Memory
+from compliance.agent.collectors.look import CannotSee, Known, Look, Memory, moment
 from compliance.agent.collectors.procfs import Stat, Unseen
 from compliance.agent.collectors.root import sees_host_processes
 from compliance.agent.text import within
@@ -82,7 +82,7 @@ def _read(proc: int, pid: str, stat: Stat, uid: int, accounts: Accounts, booted_
         int(pid),
         stat,
         accounts.name(uid),
-        max(0, booted_at + stat.ticks * 1000 // CLOCK),
+        moment(booted_at + stat.ticks * 1000 // CLOCK),
         None if isinstance(exe, Unseen) else exe,
         b"" if isinstance(cmdline, Unseen) else cmdline,
     )

@@ -95,7 +95,7 @@ def program_path(target: str) -> str:
     return within(target.removesuffix(" (deleted)"), 4096)
 
 
-def row(pid: int, stat: Stat, user: str, started_at: int, exe: str | None, cmdline: bytes) -> Process:
+def row(pid: int, stat: Stat, user: str, started_at: int | None, exe: str | None, cmdline: bytes) -> Process:
     """`exe` as readlink has it; `None` for none."""
     if stat.kernel:
         name = within(thread_name(stat.comm), 255) or "?"

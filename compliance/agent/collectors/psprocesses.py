@@ -8,7 +8,7 @@ from typing import Any
 import psutil
 
 from compliance.agent.collectors import procfs
-from compliance.agent.collectors.look import Known
+from compliance.agent.collectors.look import Known, moment
 from compliance.agent.text import within
 from compliance.wire.facts import Process
 
@@ -39,7 +39,7 @@ def row(info: dict[str, Any]) -> Process:
         pid=info["pid"],
         ticks=ticks,
         ppid=info["ppid"],
-        started_at=ticks or None,
+        started_at=moment(ticks),
         user=within(info["username"] or "", 255) or None,
         name=within(info["name"] or "", 255) or "?",
         exe=within(info["exe"] or "", 4096) or None,

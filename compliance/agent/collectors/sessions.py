@@ -15,7 +15,7 @@ from pathlib import Path
 import psutil
 
 from compliance.agent.collectors import boot, hostsessions
-from compliance.agent.collectors.look import CannotSee, Look, Memory
+from compliance.agent.collectors.look import CannotSee, Look, Memory, moment
 from compliance.agent.collectors.root import host_root, on_host, sees_host_processes
 from compliance.agent.text import within
 from compliance.wire.facts import Session
@@ -55,7 +55,7 @@ def row(user: str, terminal: str | None, remote_host: str | None, opened_at: int
         user=name,
         terminal=within(terminal or "", 255) or None,
         remote_host=within(remote_host or "", 255) or None,
-        opened_at=opened_at if opened_at and opened_at > 0 else None,
+        opened_at=moment(opened_at),
     )
 
 
