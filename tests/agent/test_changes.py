@@ -40,9 +40,9 @@ def test_a_later_look_says_what_started_and_what_ended():
     assert made.state == digest([process(2), process(3)])
 
 
-def test_a_row_that_changed_under_its_key_comes_again_and_does_not_end():
+def test_a_row_that_changed_under_its_key_ends_and_starts_again():
     made = change([process(1, "sh")], [process(1, "vi")])
-    assert (made.started, made.ended) == ((process(1, "vi"),), ())
+    assert (made.started, made.ended) == ((process(1, "vi"),), ((1, 7),))
 
 
 def test_a_pid_used_again_is_another_process():
