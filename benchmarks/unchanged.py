@@ -38,7 +38,7 @@ def report(snapshot: Snapshot, after: Report | None) -> Report:
         boot_id=snapshot.boot_id,
         agent=__version__,
         interval=60,
-        sections=changes.sections(snapshot.looks, said, whole=after is None),
+        sections=changes.sections(snapshot.looks, said),
     )
 
 

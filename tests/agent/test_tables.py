@@ -132,7 +132,7 @@ def test_what_was_looked_at_in_a_sentence():
         "1 addresses",
         "cpu",
         "2 processes",
-        "sessions (not seen: There is no utmp.)",
+        "sessions (not seen: There is no utmp)",
     ]
     looks: Any = {"sessions": Look((session("ana"), session("bob")))}
     assert list(tables.summary(Snapshot(NOON, "boot", looks, {}))) == ["2 sessions"]
