@@ -7,6 +7,7 @@
     judge       judge(policy, facts, at) -> Verdict, the meaning of all this; None for a host that it is not about
     needs       needs(policy) -> which kinds of fact it reads, how far back, whether time alone can change the verdict
     matchers    matchers(rule) -> which entries of the dictionaries a rule means, for judging many hosts at once
+    fleet       judge_fleet(policy, fleet, rows, at): the same verdicts for many hosts at once
     kinds/      what each kind of rule means, a file per subject
     lifecycle, releases     until when operating systems are supported
     trials      a policy's own tests, run
