@@ -28,7 +28,8 @@ from compliance.server.routes import (
     reports,
     sessions,
 )
-from compliance.server.routes.schema import SchemaPage
+from compliance.server.routes.health import Readiness
+from compliance.server.routes.schema import SECURITY, Description, SchemaPage
 from compliance.server.storage.engine import Store, open_store
 from compliance.server.storage.migrate import migrate
 from compliance.server.storage.migrations import MIGRATIONS
@@ -52,7 +53,10 @@ def create_app(config: Config) -> Litestar:
     async def life(app: Litestar) -> AsyncIterator[None]:
         store = await asyncio.to_thread(_open, config.database)
         writer = Writer(store, config.queue_bytes)
-        app.state.update({"store": store, "gate": Gate(store), "writer": writer, "config": config})
+        readiness = Readiness(store, writer)
+        app.state.update(
+            {"store": store, "gate": Gate(store), "writer": writer, "readiness": readiness, "config": config}
+        )
         writer.start()
         try:
             yield
@@ -74,7 +78,8 @@ def create_app(config: Config) -> Litestar:
             title="compliance",
             version=__version__,
             path="/schema",
-            render_plugins=[SchemaPage()],
+            components=SECURITY,
+            render_plugins=[SchemaPage(), Description()],
             use_handler_docstrings=True,
         ),
         logging_config=None,

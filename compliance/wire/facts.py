@@ -23,8 +23,8 @@ Arguments = Annotated[str, Meta(max_length=65_536)]
 Percent = Annotated[float, Meta(ge=0, le=100)]
 Load = Annotated[float, Meta(ge=0, le=1e9)]
 Cores = Annotated[int, Meta(ge=1, le=1_000_000)]
-# Not `$`, which would let a line end stand behind it.
-IpText = Annotated[str, Meta(min_length=2, max_length=45, pattern=r"^[0-9a-f:.]+\Z")]
+# Alone, `$` lets a line end stand behind it; `\Z` means nothing in the API's description, which shows this pattern.
+IpText = Annotated[str, Meta(min_length=2, max_length=45, pattern=r"^[0-9a-f:.]+$(?!\n)")]
 
 OnlyKey = Literal[""]
 """Of a kind that has one row."""

@@ -26,15 +26,16 @@ from compliance.wire.facts import (
     SessionKey,
 )
 
-# Not `$`, which would let a line end stand behind it.
-HEX_32 = r"^[0-9a-f]{32}\Z"
+# Alone, `$` lets a line end stand behind it; `\Z` means nothing in the API's description, which shows these patterns.
+HEX_32 = r"^[0-9a-f]{32}$(?!\n)"
 Digest = Annotated[
     str, Meta(pattern=HEX_32, description="BLAKE2b-128 in hexadecimal over the rows' canonical JSON, in key order.")
 ]
 HostId = Annotated[str, Meta(pattern=HEX_32, description="128 random bits that the agent made itself.")]
 ReportId = Annotated[str, Meta(pattern=HEX_32, description="128 random bits.")]
 Secret = Annotated[
-    str, Meta(pattern=r"^cmt_[A-Za-z0-9_-]{43}\Z", description="A host token: 256 random bits that the agent made.")
+    str,
+    Meta(pattern=r"^cmt_[A-Za-z0-9_-]{43}$(?!\n)", description="A host token: 256 random bits that the agent made."),
 ]
 Reason = Annotated[str, Meta(min_length=1, max_length=255, description="One sentence for a person.")]
 Count = Annotated[int, Meta(ge=0, lt=2**32)]

@@ -27,6 +27,8 @@ async def read(request: Request[Any, Any, Any], decode: Callable[[bytes], T]) ->
         raise ProblemFound(400, place(str(error))) from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise ProblemFound(400, f"The body is not JSON: {error}.") from None
+    except RecursionError:
+        raise ProblemFound(400, "The body is nested deeper than any message is.") from None
 
 
 def place(sentence: str) -> str:
@@ -47,7 +49,7 @@ def unpack(packed: bytes, encoding: str, most: int) -> bytes:
     else:
         raise ProblemFound(415, f"The content encoding {encoding!r} is not known: use gzip, zstd or none.")
     if len(body) > most:
-        raise ProblemFound(413, f"The body unpacks to more than {most // MEGABYTE} MB.")
+        raise _too_large(most)
     return body
 
 
@@ -57,15 +59,32 @@ def _gunzip(packed: bytes, most: int) -> bytes:
         body = stream.decompress(packed, most + 1)
     except zlib.error:
         raise ProblemFound(400, "The body says gzip and is not.") from None
-    if len(body) <= most and not stream.eof:
-        raise ProblemFound(400, "The body's gzip stream is cut off.")
+    if len(body) <= most and (not stream.eof or stream.unused_data):
+        raise ProblemFound(400, "The body says gzip, and is not one whole stream: it is cut off, or something follows.")
     return body
 
 
 def _unzstd(packed: bytes, most: int) -> bytes:
     # A window of its own bound: the frame's header could ask for gigabytes.
-    reader = zstandard.ZstdDecompressor(max_window_size=8 * MEGABYTE).stream_reader(packed)
+    unpacker = zstandard.ZstdDecompressor(max_window_size=8 * MEGABYTE)
     try:
-        return reader.read(most + 1)
+        # The size that a frame claims is what would be set aside for it, whatever follows.
+        claimed = zstandard.get_frame_parameters(packed).content_size
+        if claimed > most and claimed != zstandard.CONTENTSIZE_UNKNOWN:
+            raise _too_large(most)
+        return unpacker.decompress(packed, max_output_size=most, allow_extra_data=False)
     except zstandard.ZstdError:
-        raise ProblemFound(400, "The body says zstd and is not.") from None
+        if _unpacks_to_more(unpacker, packed, most):
+            raise _too_large(most) from None
+        raise ProblemFound(400, "The body says zstd, and is none or is not a whole one.") from None
+
+
+def _unpacks_to_more(unpacker: zstandard.ZstdDecompressor, packed: bytes, most: int) -> bool:
+    try:
+        return len(unpacker.stream_reader(packed).read(most + 1)) > most
+    except zstandard.ZstdError:
+        return False
+
+
+def _too_large(most: int) -> ProblemFound:
+    return ProblemFound(413, f"The body unpacks to more than {most // MEGABYTE} MB.")

@@ -6,14 +6,14 @@ from litestar import get
 from litestar.di import NamedDependency
 
 from compliance.server.queries import cpu
-from compliance.server.routes.guard import readers
+from compliance.server.routes.guard import READS, readers
 from compliance.server.routes.hosts import NOBODY
 from compliance.server.routes.parameters import At, Cursor, HostName, Limit, Since, question
 from compliance.server.storage.engine import Store
 from compliance.wire.answers import CpuAnswer, Page
 
 
-@get("/api/v1/cpu", guards=[readers], exception_handlers=NOBODY, summary="CPU usage")
+@get("/api/v1/cpu", guards=[readers], security=[READS], exception_handlers=NOBODY, summary="CPU usage")
 async def list_cpu(
     store: NamedDependency[Store],
     host: HostName = None,

@@ -7,11 +7,17 @@ from typing import Any
 from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
 
-from compliance.server.gate import Gate
+from compliance.server.gate import TOKEN, Gate
 from compliance.server.routes.problems import ProblemFound
 
 Connection = ASGIConnection[Any, Any, Any, Any]
 CHALLENGE = {"www-authenticate": 'Bearer realm="compliance"'}
+
+# Who may call, by the names of the security schemes in `schema`.
+READS: dict[str, list[str]] = {"reading": []}
+ENROLLS: dict[str, list[str]] = {"enrolling": []}
+REPORTS: dict[str, list[str]] = {"reporting": []}
+ORIGINAL: dict[str, list[str]] = {"original": []}
 
 
 def bearer(connection: Connection) -> str:
@@ -23,6 +29,9 @@ def bearer(connection: Connection) -> str:
 
 
 async def _require(connection: Connection, secret: str, roles: tuple[str, ...]) -> None:
+    needed = " or ".join(roles)
+    if TOKEN.fullmatch(secret):
+        raise ProblemFound(403, f"A host's token is for its reports only; this needs a key with the role {needed}.")
     gate: Gate = connection.app.state.gate
     key = await gate.key(secret)
     if key is None:
@@ -31,7 +40,6 @@ async def _require(connection: Connection, secret: str, roles: tuple[str, ...]) 
     if objection is not None:
         raise ProblemFound(401, objection, CHALLENGE)
     if key.role not in roles:
-        needed = " or ".join(roles)
         raise ProblemFound(403, f"The key {key.name!r} has the role {key.role}; this needs {needed}.")
 
 

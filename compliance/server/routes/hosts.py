@@ -6,13 +6,12 @@ from typing import Any
 
 from litestar import Request, Response, get
 from litestar.di import NamedDependency
-from litestar.params import FromPath
 
 from compliance.server.queries import fleet
 from compliance.server.queries.host import host as ask_host
 from compliance.server.queries.intervals import NoSuchHost
-from compliance.server.routes.guard import readers
-from compliance.server.routes.parameters import At, Cursor, HostName, Limit, State, moment
+from compliance.server.routes.guard import READS, readers
+from compliance.server.routes.parameters import At, Cursor, HostName, HostPath, Limit, State, moment
 from compliance.server.routes.problems import ProblemFound, answer
 from compliance.server.storage.engine import Store
 from compliance.wire.answers import HostAnswer, HostDetail, Page
@@ -26,7 +25,7 @@ NOBODY: Any = {NoSuchHost: _nobody}
 """For the handlers whose lists may be of one host."""
 
 
-@get("/api/v1/hosts", guards=[readers], summary="The hosts")
+@get("/api/v1/hosts", guards=[readers], security=[READS], summary="The hosts")
 async def list_hosts(
     store: NamedDependency[Store],
     host: HostName = None,
@@ -39,8 +38,8 @@ async def list_hosts(
     return await fleet.hosts(store, moment(at), host or None, standing or None, cursor, limit)
 
 
-@get("/api/v1/hosts/{name:str}", guards=[readers], summary="One host")
-async def show_host(store: NamedDependency[Store], name: FromPath[str], at: At = None) -> HostDetail:
+@get("/api/v1/hosts/{name:str}", guards=[readers], security=[READS], summary="One host")
+async def show_host(store: NamedDependency[Store], name: HostPath, at: At = None) -> HostDetail:
     """All that is known of a host, and what is not."""
     found = await ask_host(store, name, moment(at))
     if found is None:

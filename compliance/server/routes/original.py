@@ -15,7 +15,7 @@ from litestar.params import QueryParameter
 from compliance.server.ingest import original as writes
 from compliance.server.queries import original as reads
 from compliance.server.routes import body
-from compliance.server.routes.guard import original_clients
+from compliance.server.routes.guard import ORIGINAL, original_clients
 from compliance.server.routes.problems import ProblemFound
 from compliance.server.storage.engine import Store
 from compliance.wire.messages import MAX_ROWS
@@ -106,7 +106,14 @@ async def _known(store: Store, ip: str | None) -> str:
     return address
 
 
-@post("/hosts", status_code=200, guards=[original_clients], summary="A host and its system", tags=["original"])
+@post(
+    "/hosts",
+    status_code=200,
+    guards=[original_clients],
+    security=[ORIGINAL],
+    summary="A host and its system",
+    tags=["original"],
+)
 async def post_host(request: Request[Any, Any, Any], store: NamedDependency[Store]) -> Answer:
     """`{ip, so_name?, so_version?}`; answers `{uuid, ip, so_name, so_version}`."""
     said = await _said(request, HostSaid)
@@ -116,7 +123,14 @@ async def post_host(request: Request[Any, Any, Any], store: NamedDependency[Stor
     return {name: row[name] for name in ("uuid", "ip", "so_name", "so_version")}
 
 
-@post("/processes", status_code=200, guards=[original_clients], summary="A host's processes", tags=["original"])
+@post(
+    "/processes",
+    status_code=200,
+    guards=[original_clients],
+    security=[ORIGINAL],
+    summary="A host's processes",
+    tags=["original"],
+)
 async def post_processes(request: Request[Any, Any, Any], store: NamedDependency[Store]) -> Answer:
     """`{host, processes: [{pid, user}]}`: all that run; what is missing has ended."""
     said = await _said(request, ProcessesSaid)
@@ -126,7 +140,14 @@ async def post_processes(request: Request[Any, Any, Any], store: NamedDependency
     return _list("processes", await reads.processes(store, ip))
 
 
-@post("/users", status_code=200, guards=[original_clients], summary="A host's users", tags=["original"])
+@post(
+    "/users",
+    status_code=200,
+    guards=[original_clients],
+    security=[ORIGINAL],
+    summary="A host's users",
+    tags=["original"],
+)
 async def post_users(request: Request[Any, Any, Any], store: NamedDependency[Store]) -> Answer:
     """`{host, users: [name]}`: all that are logged in; who is missing has left."""
     said = await _said(request, UsersSaid)
@@ -135,7 +156,14 @@ async def post_users(request: Request[Any, Any, Any], store: NamedDependency[Sto
     return _list("users", await reads.users(store, ip))
 
 
-@post("/cpus", status_code=200, guards=[original_clients], summary="A host's CPU usage", tags=["original"])
+@post(
+    "/cpus",
+    status_code=200,
+    guards=[original_clients],
+    security=[ORIGINAL],
+    summary="A host's CPU usage",
+    tags=["original"],
+)
 async def post_cpu(request: Request[Any, Any, Any], store: NamedDependency[Store]) -> Answer:
     """`{host, cpu_usage}`, in percent."""
     said = await _said(request, CpuSaid)
@@ -144,25 +172,25 @@ async def post_cpu(request: Request[Any, Any, Any], store: NamedDependency[Store
     return _list("cpus", (await reads.cpus(store, ip, most=1))[0])
 
 
-@get("/hosts", guards=[original_clients], summary="Hosts of this contract", tags=["original"])
+@get("/hosts", guards=[original_clients], security=[ORIGINAL], summary="Hosts of this contract", tags=["original"])
 async def get_hosts(store: NamedDependency[Store]) -> Answer:
     """Every host that reported by this contract."""
     return _list("hosts", await reads.hosts(store))
 
 
-@get("/processes", guards=[original_clients], summary="What runs on a host", tags=["original"])
+@get("/processes", guards=[original_clients], security=[ORIGINAL], summary="What runs on a host", tags=["original"])
 async def get_processes(store: NamedDependency[Store], ip: Ip = None) -> Answer:
     """What runs now."""
     return _list("processes", await reads.processes(store, await _known(store, ip)))
 
 
-@get("/users", guards=[original_clients], summary="Who is on a host", tags=["original"])
+@get("/users", guards=[original_clients], security=[ORIGINAL], summary="Who is on a host", tags=["original"])
 async def get_users(store: NamedDependency[Store], ip: Ip = None) -> Answer:
     """Who is logged in now."""
     return _list("users", await reads.users(store, await _known(store, ip)))
 
 
-@get("/cpus", guards=[original_clients], summary="CPU samples", tags=["original"])
+@get("/cpus", guards=[original_clients], security=[ORIGINAL], summary="CPU samples", tags=["original"])
 async def get_cpus(store: NamedDependency[Store], ip: Ip = None) -> Answer:
     """The samples kept, of all hosts or of one."""
     address = None if ip is None else await _known(store, ip)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Annotated
 
-from litestar.params import QueryParameter
+from litestar.params import PathParameter, QueryParameter
 
 from compliance.errors import WrongUsage
 from compliance.server.queries.intervals import Question
@@ -26,6 +26,7 @@ Since = Annotated[
 HostName = Annotated[
     str | None, QueryParameter(name="host", required=False, description="A host's id, name or address.")
 ]
+HostPath = Annotated[str, PathParameter(description="The host's id, name or address.")]
 User = Annotated[str | None, QueryParameter(name="user", required=False, description="A user name.")]
 Name = Annotated[str | None, QueryParameter(name="name", required=False, description="A process's name.")]
 State = Annotated[

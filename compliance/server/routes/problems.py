@@ -10,7 +10,8 @@ import msgspec
 from litestar import Request, Response
 from litestar.exceptions import HTTPException, ValidationException
 
-from compliance.errors import Broken, ComplianceError, Unreachable, WrongUsage
+from compliance.errors import Broken, ComplianceError, Refused, Unreachable, WrongUsage
+from compliance.server.config import MEGABYTE, Config
 from compliance.server.ingest.check import Malformed
 from compliance.server.ingest.writer import Poisoned
 from compliance.wire.answers import Problem
@@ -48,9 +49,22 @@ def _http(request: Request[Any, Any, Any], error: HTTPException) -> Response[byt
             f"{item.get('key', '?')}: {item.get('message', '')}" for item in error.extra if isinstance(item, dict)
         )
         detail = "; ".join(places) or detail
-    if error.status_code == 404 and detail == "Not Found":
-        detail = f"There is no {request.url.path} here: /schema lists what there is."
-    return answer(error.status_code, detail, dict(error.headers or {}))
+    headers = dict(error.headers or {})
+    if detail == HTTPStatus(error.status_code).phrase:
+        detail = _sentence(request, error.status_code, headers)
+    return answer(error.status_code, detail, headers)
+
+
+def _sentence(request: Request[Any, Any, Any], status: int, headers: dict[str, str]) -> str:
+    """For what the framework says in two words."""
+    if status == 404:
+        return f"There is no {request.url.path} here: /schema lists what there is."
+    if status == 405:
+        return f"{request.url.path} does not take {request.method}, but {headers.get('allow', 'another method')}."
+    if status == 413:
+        config: Config = request.app.state.config
+        return f"The body is larger than {config.max_body // MEGABYTE} MB: send less at once, or compress it."
+    return HTTPStatus(status).phrase
 
 
 def _trouble(request: Request[Any, Any, Any], error: ComplianceError) -> Response[bytes]:
@@ -59,7 +73,7 @@ def _trouble(request: Request[Any, Any, Any], error: ComplianceError) -> Respons
         return answer(400, str(error))
     if isinstance(error, Poisoned):
         return answer(422, str(error))
-    if isinstance(error, Unreachable | Broken):
+    if isinstance(error, Unreachable | Broken | Refused):
         log.error("%s %s: %s", request.method, request.url.path, error)
         return answer(503, str(error), {"retry-after": RETRY_SECONDS})
     return answer(500, str(error))

@@ -6,14 +6,14 @@ from litestar import get
 from litestar.di import NamedDependency
 
 from compliance.server.queries import processes
-from compliance.server.routes.guard import readers
+from compliance.server.routes.guard import READS, readers
 from compliance.server.routes.hosts import NOBODY
 from compliance.server.routes.parameters import At, Cursor, HostName, Limit, Name, Since, User, question
 from compliance.server.storage.engine import Store
 from compliance.wire.answers import Page, ProcessAnswer
 
 
-@get("/api/v1/processes", guards=[readers], exception_handlers=NOBODY, summary="Processes")
+@get("/api/v1/processes", guards=[readers], security=[READS], exception_handlers=NOBODY, summary="Processes")
 async def list_processes(
     store: NamedDependency[Store],
     host: HostName = None,

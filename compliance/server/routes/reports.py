@@ -12,13 +12,13 @@ from compliance.server.ingest.check import check
 from compliance.server.ingest.decide import CloneFound, HostGone
 from compliance.server.ingest.writer import Busy, Writer
 from compliance.server.routes import body
-from compliance.server.routes.guard import reporting_host, unknown_host
+from compliance.server.routes.guard import REPORTS, reporting_host, unknown_host
 from compliance.server.routes.problems import RETRY_SECONDS, ProblemFound
 from compliance.server.storage.clock import now_ms
 from compliance.wire.codec import decode_report
 
 
-@post("/api/v1/reports", status_code=200, summary="Take a report", description=__doc__)
+@post("/api/v1/reports", status_code=200, security=[REPORTS], summary="Take a report")
 async def take_report(request: Request[Any, Any, Any]) -> Response[bytes]:
     """Answered after the commit: `applied`, `repeat`, or `wanted` with what has to come whole."""
     received = now_ms()

@@ -6,14 +6,14 @@ from litestar import get
 from litestar.di import NamedDependency
 
 from compliance.server.queries import sessions
-from compliance.server.routes.guard import readers
+from compliance.server.routes.guard import READS, readers
 from compliance.server.routes.hosts import NOBODY
 from compliance.server.routes.parameters import At, Cursor, HostName, Limit, Since, User, question
 from compliance.server.storage.engine import Store
 from compliance.wire.answers import Page, SessionAnswer
 
 
-@get("/api/v1/sessions", guards=[readers], exception_handlers=NOBODY, summary="Sessions")
+@get("/api/v1/sessions", guards=[readers], security=[READS], exception_handlers=NOBODY, summary="Sessions")
 async def list_sessions(
     store: NamedDependency[Store],
     host: HostName = None,

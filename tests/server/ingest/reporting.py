@@ -95,7 +95,7 @@ def report(
     sent: int | None = None,
     id: str | None = None,
     boot: str = "boot-1",
-    agent: str = "1.0",
+    agent: str = "0.1.0",
     interval: int | UnsetType = 60,
     dropped: Dropped | UnsetType = UNSET,
     **sections: Any,

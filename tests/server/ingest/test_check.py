@@ -1,7 +1,7 @@
 import pytest
 from msgspec.structs import replace
 
-from compliance.server.ingest.check import Malformed, check
+from compliance.server.ingest.check import OURS, Malformed, check, is_newer
 from compliance.wire.facts import Host
 from tests.server.ingest.reporting import (
     address,
@@ -65,3 +65,26 @@ def test_rows_that_are_not_those_of_their_digest_are_refused():
 def test_the_order_of_the_rows_does_not_matter():
     rows = (process(3), process(1), process(2))
     check(report(processes=replace(whole(*rows), rows=rows[::-1])))
+
+
+def test_the_digest_of_a_newer_agents_rows_is_of_members_that_are_not_known_here():
+    newer = f"{OURS[0]}.{OURS[1] + 1}.0"
+    check(report(processes=replace(whole(process(1)), state="0" * 32), agent=newer))
+
+
+@pytest.mark.parametrize(
+    ("agent", "newer"),
+    [
+        (f"{OURS[0]}.{OURS[1]}.0", False),
+        (f"{OURS[0]}.{OURS[1]}.99", False),
+        (f"{OURS[0]}.{OURS[1] + 1}.0", True),
+        (f"{OURS[0] + 1}.0.0rc1", True),
+        ("0.0", False),
+        ("7", False),
+        ("x.y", False),
+        ("", False),
+        ("1" * 64, False),
+    ],
+)
+def test_an_agent_is_newer_by_its_first_two_numbers(agent, newer):
+    assert is_newer(agent) is newer

@@ -66,7 +66,7 @@ def contact(rows, machine):
 def test_a_first_report_opens_everything_at_its_moment(machine, history, rows):
     first = machine.say(**everything(process(1), process(2, name="nginx", user="www", exe="/usr/sbin/nginx")))
     assert (first.outcome, first.last) == ("applied", machine.last)
-    assert history("host_boot", "boot_id", "agent") == [("boot-1", "1.0", 0, None, None)]
+    assert history("host_boot", "boot_id", "agent") == [("boot-1", "0.1.0", 0, None, None)]
     assert history("host_fact", "hostname", "machine_id") == [("web-1", "m1", 0, None, None)]
     assert history("host_address", "address", "interface", "is_primary") == [("10.0.0.1", "eth0", 1, 0, None, None)]
     assert history("process", "pid", "ticks") == [(1, 7, 0, None, None), (2, 7, 0, None, None)]
@@ -210,8 +210,11 @@ def test_the_same_process_key_on_another_boot_is_another_process(machine, histor
 
 def test_a_new_agent_is_a_new_row_beside_the_same_boot(machine, history):
     machine.say(cpu=sample())
-    machine.say(NOON + MINUTE, agent="1.1", cpu=sample())
-    assert history("host_boot", "boot_id", "agent") == [("boot-1", "1.0", 0, 1, 0), ("boot-1", "1.1", 1, None, None)]
+    machine.say(NOON + MINUTE, agent="0.1.1", cpu=sample())
+    assert history("host_boot", "boot_id", "agent") == [
+        ("boot-1", "0.1.0", 0, 1, 0),
+        ("boot-1", "0.1.1", 1, None, None),
+    ]
 
 
 def test_facts_of_the_host_change_by_interval(machine, history):

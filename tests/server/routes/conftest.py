@@ -4,7 +4,10 @@ import pytest
 from litestar import Litestar
 from litestar.testing import TestClient
 
+from compliance.server.app import create_app
+from compliance.server.config import Config
 from compliance.server.storage.engine import Store
+from tests.server.ingest.reporting import Machine
 from tests.server.queries.rows import Rows
 from tests.server.routes.reading import client
 
@@ -25,4 +28,18 @@ def reader(database: str, store: Store) -> Iterator[Http]:
 @pytest.fixture
 def old_agent(database: str, store: Store) -> Iterator[Http]:
     with client(database, store, "ingest") as http:
+        yield http
+
+
+@pytest.fixture
+def machine(store: Store) -> Machine:
+    """A host that enrolled."""
+    return Machine(store)
+
+
+@pytest.fixture
+def host(database: str, machine: Machine) -> Iterator[Http]:
+    """A client that speaks with the machine's token."""
+    with TestClient(create_app(Config(database=database))) as http:
+        http.headers.update({"authorization": f"Bearer {machine.secret}"})
         yield http

@@ -154,3 +154,24 @@ def test_commits_reach_the_disk(sqlite_url: str) -> None:
         assert db.query("PRAGMA synchronous") == [(2,)]
         assert db.query("PRAGMA foreign_keys") == [(1,)]
     store.close()
+
+
+def test_a_file_that_was_replaced_is_opened_anew_and_a_lost_one_is_told(sqlite_url: str) -> None:
+    """A backup that was put in place under a running server; what the old connections wrote, nobody would read."""
+    store = with_tables(open_store(sqlite_url))
+    path = Path(sqlite_url.removeprefix("sqlite:///"))
+    asyncio.run(store.rows(Room.insert(Room(name="old", cooled=False))))
+    with store.session() as db:
+        db.query("PRAGMA wal_checkpoint(TRUNCATE)")
+    backup = path.read_bytes()
+    path.unlink()
+    with pytest.raises(Broken, match="cannot be opened"):
+        asyncio.run(store.rows(Room.count()))
+    for left in path.parent.glob("*.db-*"):
+        left.unlink()
+    path.write_bytes(backup)
+    asyncio.run(store.rows(Room.insert(Room(name="new", cooled=False))))
+    store.close()
+    again = open_store(sqlite_url)
+    assert asyncio.run(again.rows(Room.select(Room.name))) == [{"name": "old"}, {"name": "new"}]
+    again.close()

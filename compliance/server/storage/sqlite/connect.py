@@ -55,7 +55,7 @@ class SqliteDriver:
         except BaseException:
             connection.close()
             raise
-        return SqliteSession(connection)
+        return SqliteSession(connection, self.path)
 
 
 def _make_folder(folder: Path) -> None:

@@ -3,6 +3,7 @@
 import sqlite3
 from collections.abc import Iterable, Sequence
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 from compliance.server.storage.pool import Row, Session
@@ -11,8 +12,10 @@ CHUNK = 1000
 
 
 class SqliteSession(Session):
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
         self._connection = connection
+        self._path = path
+        self._file = _identity(path)
         self._closed = False
 
     @property
@@ -65,7 +68,8 @@ class SqliteSession(Session):
         return self._send_many(sql, ((*row[width:], *row[:width]) for row in rows))
 
     def is_usable(self) -> bool:
-        return not self._closed
+        """Not after the file was moved, deleted or replaced: what is written then is read by nobody."""
+        return not self._closed and _identity(self._path) == self._file
 
     def close(self) -> None:
         self._closed = True
@@ -97,6 +101,14 @@ class SqliteSession(Session):
             self.statements += 1
             count += max(self._connection.executemany(sql, chunk).rowcount, 0)
         return count
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _names(columns: Iterable[str]) -> str:

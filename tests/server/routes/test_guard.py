@@ -1,0 +1,134 @@
+"""Every path there is, asked with every key that does not open it."""
+
+import asyncio
+import re
+
+import pytest
+from litestar.handlers import HTTPRouteHandler
+from litestar.testing import TestClient
+
+from compliance.server import gate as gates
+from compliance.server.app import ROUTES, create_app
+from compliance.server.config import Config
+from compliance.server.enrollment import ROLES, create_key, retire, revoke_key
+from compliance.server.storage.clock import now_ms
+from tests.server.routes.reading import problem
+
+OPEN = ("/health/live", "/health/ready")
+
+
+def operations():
+    """Method and path of every handler there is, with an example for what a path leaves open."""
+    found = []
+    for handler in ROUTES:
+        assert isinstance(handler, HTTPRouteHandler)
+        for path in handler.paths:
+            for method in handler.http_methods - {"OPTIONS"}:
+                found.append((method, re.sub(r"\{[^}]*\}", "x", path)))
+    return sorted(found)
+
+
+GUARDED = [operation for operation in operations() if operation[1] not in OPEN]
+
+
+def needed(method, path):
+    """Who may."""
+    if path == "/api/v1/enroll":
+        return ("enroll",)
+    if path == "/api/v1/reports":
+        return ()
+    return ("read", "admin") if path.startswith("/api/") else ("ingest",)
+
+
+def asked(http, method, path, secret):
+    headers = {"authorization": f"Bearer {secret}"} if path.startswith("/api/") else {"x-api-key": secret}
+    return http.request(method, path, headers=headers)
+
+
+@pytest.fixture
+def keys(store):
+    return {role: asyncio.run(create_key(store, f"{role}'s", role)) for role in ROLES}
+
+
+@pytest.fixture
+def http(database, store):
+    with TestClient(create_app(Config(database=database))) as client:
+        yield client
+
+
+def test_there_are_operations_to_ask():
+    assert len(GUARDED) >= 15
+    assert {path for _, path in operations()} >= {*OPEN, "/api/v1/reports", "/api/v1/enroll", "/hosts"}
+
+
+@pytest.mark.parametrize(("method", "path"), GUARDED)
+def test_nothing_opens_without_a_key_or_with_one_that_is_none(http, method, path):
+    assert problem(http.request(method, path), 401)
+    for secret in ("", "nonsense", "cmk_" + "a" * 43, "x" * 60_000, "' OR 1=1 --"):
+        assert problem(asked(http, method, path, secret), 401)
+
+
+@pytest.mark.parametrize(("method", "path"), GUARDED)
+def test_a_key_of_another_role_is_refused_with_both_roles(http, keys, method, path):
+    for role in set(ROLES) - set(needed(method, path)):
+        sentence = problem(asked(http, method, path, keys[role]), 403)
+        assert f"the role {role}" in sentence
+        assert " or ".join(needed(method, path)) or "a host's own token" in sentence
+        assert keys[role] not in sentence
+
+
+@pytest.mark.parametrize(("method", "path"), GUARDED)
+def test_a_key_of_the_right_role_opens(http, keys, method, path):
+    for role in needed(method, path):
+        assert asked(http, method, path, keys[role]).status_code not in (401, 403)
+
+
+@pytest.mark.parametrize(("method", "path"), [one for one in GUARDED if one[1] != "/api/v1/reports"])
+def test_a_hosts_token_opens_nothing_but_its_reports(http, machine, method, path):
+    sentence = problem(asked(http, method, path, machine.secret), 403)
+    assert " or ".join(needed(method, path)) in sentence
+    assert machine.secret not in sentence
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_an_expired_or_revoked_key_opens_nothing(store, http, role):
+    expired = asyncio.run(create_key(store, "old", role, now_ms() - 1))
+    revoked = asyncio.run(create_key(store, "gone", role))
+    asyncio.run(revoke_key(store, "gone"))
+    for method, path in GUARDED:
+        if role in needed(method, path):
+            assert "'old' expired" in problem(asked(http, method, path, expired), 401)
+            assert "'gone' was revoked" in problem(asked(http, method, path, revoked), 401)
+
+
+def test_a_key_and_a_token_that_are_revoked_while_they_are_used_open_nothing_soon(store, http, machine, monkeypatch):
+    monkeypatch.setattr(gates, "REMEMBERED_SECONDS", -1.0)
+    key = asyncio.run(create_key(store, "audit", "read"))
+    assert asked(http, "GET", "/api/v1/hosts", key).status_code == 200
+    assert problem(asked(http, "POST", "/api/v1/reports", machine.secret), 400)
+    asyncio.run(revoke_key(store, "audit"))
+    asyncio.run(retire(store, machine.host_id))
+    assert "was revoked" in problem(asked(http, "GET", "/api/v1/hosts", key), 401)
+    assert "enroll --anew" in problem(asked(http, "POST", "/api/v1/reports", machine.secret), 401)
+
+
+@pytest.mark.parametrize("scheme", ["Basic", "bearer:", "Token", ""])
+def test_another_scheme_is_told_the_right_one(http, keys, scheme):
+    answer = http.get("/api/v1/hosts", headers={"authorization": f"{scheme} {keys['read']}"})
+    assert "Authorization: Bearer" in problem(answer, 401)
+    assert answer.headers["www-authenticate"].startswith("Bearer")
+
+
+def test_the_scheme_is_read_in_any_case_and_spaces_are_left_aside(http, keys):
+    for header in (f"bearer {keys['read']}", f"BEARER   {keys['read']}  "):
+        assert http.get("/api/v1/hosts", headers={"authorization": header}).status_code == 200
+
+
+def test_a_secret_of_any_bytes_is_refused_with_a_sentence(http):
+    for header in (b"Bearer \xff\xfe", b"Bearer cmk_\x80" + b"a" * 42, b"\xff"):
+        assert problem(http.get("/api/v1/hosts", headers={b"authorization": header}), 401)
+
+
+def test_the_health_pages_are_open_and_the_description_too(http):
+    for path in (*OPEN, "/schema", "/schema/openapi.json"):
+        assert http.get(path).status_code == 200
