@@ -32,14 +32,14 @@ def old_agent(database: str, store: Store) -> Iterator[Http]:
 
 
 @pytest.fixture
-def machine(store: Store) -> Machine:
+def enrolled(store: Store) -> Machine:
     """A host that enrolled."""
     return Machine(store)
 
 
 @pytest.fixture
-def host(database: str, machine: Machine) -> Iterator[Http]:
-    """A client that speaks with the machine's token."""
+def host(database: str, enrolled: Machine) -> Iterator[Http]:
+    """A client that speaks with the enrolled's token."""
     with TestClient(create_app(Config(database=database))) as http:
-        http.headers.update({"authorization": f"Bearer {machine.secret}"})
+        http.headers.update({"authorization": f"Bearer {enrolled.secret}"})
         yield http

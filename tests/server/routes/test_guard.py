@@ -84,10 +84,10 @@ def test_a_key_of_the_right_role_opens(http, keys, method, path):
 
 
 @pytest.mark.parametrize(("method", "path"), [one for one in GUARDED if one[1] != "/api/v1/reports"])
-def test_a_hosts_token_opens_nothing_but_its_reports(http, machine, method, path):
-    sentence = problem(asked(http, method, path, machine.secret), 403)
+def test_a_hosts_token_opens_nothing_but_its_reports(http, enrolled, method, path):
+    sentence = problem(asked(http, method, path, enrolled.secret), 403)
     assert " or ".join(needed(method, path)) in sentence
-    assert machine.secret not in sentence
+    assert enrolled.secret not in sentence
 
 
 @pytest.mark.parametrize("role", ROLES)
@@ -101,15 +101,15 @@ def test_an_expired_or_revoked_key_opens_nothing(store, http, role):
             assert "'gone' was revoked" in problem(asked(http, method, path, revoked), 401)
 
 
-def test_a_key_and_a_token_that_are_revoked_while_they_are_used_open_nothing_soon(store, http, machine, monkeypatch):
+def test_a_key_and_a_token_that_are_revoked_while_they_are_used_open_nothing_soon(store, http, enrolled, monkeypatch):
     monkeypatch.setattr(gates, "REMEMBERED_SECONDS", -1.0)
     key = asyncio.run(create_key(store, "audit", "read"))
     assert asked(http, "GET", "/api/v1/hosts", key).status_code == 200
-    assert problem(asked(http, "POST", "/api/v1/reports", machine.secret), 400)
+    assert problem(asked(http, "POST", "/api/v1/reports", enrolled.secret), 400)
     asyncio.run(revoke_key(store, "audit"))
-    asyncio.run(retire(store, machine.host_id))
+    asyncio.run(retire(store, enrolled.host_id))
     assert "was revoked" in problem(asked(http, "GET", "/api/v1/hosts", key), 401)
-    assert "enroll --anew" in problem(asked(http, "POST", "/api/v1/reports", machine.secret), 401)
+    assert "enroll --anew" in problem(asked(http, "POST", "/api/v1/reports", enrolled.secret), 401)
 
 
 @pytest.mark.parametrize("scheme", ["Basic", "bearer:", "Token", ""])

@@ -71,11 +71,11 @@ def test_a_report_may_come_packed(host, encoding, pack):
     assert answer.json()["outcome"] == "applied"
 
 
-def test_only_the_token_says_who_reports(store, host, machine, rows):
+def test_only_the_token_says_who_reports(store, host, enrolled, rows):
     other = Machine(store, 2)
     post(host, report(host=everything()["host"]))
     seen = "SELECT seen_at IS NULL FROM host_contact WHERE host_id = ?"
-    assert rows.ask(seen, machine.host_id) == [(0,)]
+    assert rows.ask(seen, enrolled.host_id) == [(0,)]
     assert rows.ask(seen, other.host_id) == [(1,)]
 
 
@@ -323,13 +323,13 @@ def wait_for(condition):
         time.sleep(0.005)
 
 
-def test_no_answer_and_no_log_line_holds_the_token(host, machine, caplog):
-    bodies = [b"", b"{", encode(GOOD)[:-1], changed(GOOD, ("id",), machine.secret), changed(GOOD, ("agent",), 7)]
+def test_no_answer_and_no_log_line_holds_the_token(host, enrolled, caplog):
+    bodies = [b"", b"{", encode(GOOD)[:-1], changed(GOOD, ("id",), enrolled.secret), changed(GOOD, ("agent",), 7)]
     for body in bodies:
         answer = host.post(PATH, content=body)
-        assert machine.secret not in answer.text
+        assert enrolled.secret not in answer.text
         assert "Traceback" not in answer.text
-    assert machine.secret not in caplog.text
+    assert enrolled.secret not in caplog.text
     assert caplog.records == []
 
 
