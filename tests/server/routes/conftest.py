@@ -39,7 +39,7 @@ def enrolled(store: Store) -> Machine:
 
 @pytest.fixture
 def host(database: str, enrolled: Machine) -> Iterator[Http]:
-    """A client that speaks with the enrolled's token."""
+    """A client that speaks with that host's token."""
     with TestClient(create_app(Config(database=database))) as http:
         http.headers.update({"authorization": f"Bearer {enrolled.secret}"})
         yield http
