@@ -182,7 +182,9 @@ def test_what_cannot_be_stored_is_refused_with_its_place_and_makes_no_host(old_a
     assert old_agent.get("/hosts").json() == {"hosts": [], "total": 0}
 
 
-@pytest.mark.parametrize("body", [b"", b"{", b"\xff", b'{"host": "10.0.0.1", "users": ["\\ud800"]}'])
+@pytest.mark.parametrize(
+    "body", [b"", b"{", b"\xff", b'{"host": "10.0.0.1", "users": ["\\ud800"]}', b'{"more":' + b"[" * 200_000]
+)
 def test_a_body_that_is_no_json_is_refused(old_agent, body):
     assert problem(old_agent.post("/users", content=body), 400)
 

@@ -193,7 +193,7 @@ def test_a_name_that_is_no_text_is_refused(host, name):
 @pytest.mark.parametrize("nest", [b"[", b'{"a":'])
 def test_a_body_nested_without_end_is_refused(host, caplog, nest):
     body = b'{"more":' + nest * 200_000
-    assert "deeper" in problem(host.post(PATH, content=body), 400)
+    assert "deep" in problem(host.post(PATH, content=body), 400)
     assert caplog.records == []
 
 
