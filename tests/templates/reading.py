@@ -1,0 +1,108 @@
+"""The templates as plain dicts, as written and as they are in a stack, and the scripts that they hold."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+FOLDER = Path(__file__).parents[2] / "templates" / "cloudformation"
+NAMES = sorted(path.stem for path in FOLDER.glob("*.yaml"))
+STACKS: dict[str, Any] = tomllib.loads((FOLDER / "stacks.toml").read_text(encoding="utf-8"))
+IN_STACKS = [(stack, name) for stack, table in STACKS.items() for name in table["templates"]]
+DIGEST = "sha256:" + "5" * 64
+IMAGE = f"123456789012.dkr.ecr.eu-west-1.amazonaws.com/compliance-prod@{DIGEST}"
+
+# What only a person or AWS knows, so that every part of every template is there to be looked at.
+CHOSEN = {
+    "ImageUri": IMAGE,
+    "Email": "ana@example.com",
+    "CertificateArn": "arn:aws:acm:eu-west-1:123456789012:certificate/0a1b",
+    "HostName": "compliance.example.com",
+    "HostedZoneId": "Z0123456789",
+    "SampleInstance": "yes",
+}
+
+
+class Loader(yaml.SafeLoader):
+    """Reads `!Ref` and its like as the long forms."""
+
+
+def _long_form(loader: Loader, suffix: str, node: yaml.Node) -> dict[str, Any]:
+    if isinstance(node, yaml.ScalarNode):
+        value: Any = loader.construct_scalar(node)
+    elif isinstance(node, yaml.SequenceNode):
+        value = loader.construct_sequence(node, deep=True)
+    else:
+        assert isinstance(node, yaml.MappingNode)
+        value = loader.construct_mapping(node, deep=True)
+    if suffix == "GetAtt" and isinstance(value, str):
+        value = value.split(".", 1)
+    return {suffix if suffix in ("Ref", "Condition") else f"Fn::{suffix}": value}
+
+
+Loader.add_multi_constructor("!", _long_form)
+
+
+def load(text: str) -> dict[str, Any]:
+    tree: dict[str, Any] = yaml.load(text, Loader)  # noqa: S506 -- a safe loader, with names for CloudFormation's functions
+    return tree
+
+
+def text_of(name: str) -> str:
+    return (FOLDER / f"{name}.yaml").read_text(encoding="utf-8")
+
+
+def template(name: str) -> dict[str, Any]:
+    return load(text_of(name))
+
+
+def resources(*types: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """(template.resource, resource) of every template, of these types or of all."""
+    for name in NAMES:
+        for logical, resource in template(name)["Resources"].items():
+            if not types or resource["Type"] in types:
+                yield f"{name}.{logical}", resource
+
+
+def settings(stack: str, name: str) -> dict[str, Any]:
+    """The parameters of a template in a stack, as far as they are known without AWS."""
+    given = {"Stack": stack, **CHOSEN, **STACKS[stack].get("parameters", {})}
+    return {
+        key: given.get(key, parameter.get("Default", f"a-{key}"))
+        for key, parameter in template(name)["Parameters"].items()
+    }
+
+
+def filled(stack: str, name: str) -> dict[str, Any]:
+    """The template with its parameters filled in, where they stand by themselves: `true` is true, a list a list."""
+    tree, values = template(name), settings(stack, name)
+
+    def value(parameter: str) -> Any:
+        kind, text = tree["Parameters"][parameter]["Type"], values[parameter]
+        if kind.startswith("List<"):
+            return [f"{text}-{zone}" for zone in "ab"]
+        return {"true": True, "false": False}.get(text, text)
+
+    def fill(part: Any) -> Any:
+        if isinstance(part, dict):
+            if set(part) == {"Ref"} and part["Ref"] in values:
+                return value(part["Ref"])
+            return {key: fill(below) for key, below in part.items()}
+        return [fill(below) for below in part] if isinstance(part, list) else part
+
+    return {**tree, "Resources": fill(tree["Resources"])}
+
+
+def below(tree: Any) -> Iterator[Any]:
+    """The tree and everything in it."""
+    yield tree
+    for part in tree.values() if isinstance(tree, dict) else tree if isinstance(tree, list) else ():
+        yield from below(part)
+
+
+def listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
