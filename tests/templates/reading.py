@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
+from compliance.ops.template import read_template
 
 FOLDER = Path(__file__).parents[2] / "templates" / "cloudformation"
 NAMES = sorted(path.stem for path in FOLDER.glob("*.yaml"))
@@ -27,37 +27,12 @@ CHOSEN = {
 }
 
 
-class Loader(yaml.SafeLoader):
-    """Reads `!Ref` and its like as the long forms."""
-
-
-def _long_form(loader: Loader, suffix: str, node: yaml.Node) -> dict[str, Any]:
-    if isinstance(node, yaml.ScalarNode):
-        value: Any = loader.construct_scalar(node)
-    elif isinstance(node, yaml.SequenceNode):
-        value = loader.construct_sequence(node, deep=True)
-    else:
-        assert isinstance(node, yaml.MappingNode)
-        value = loader.construct_mapping(node, deep=True)
-    if suffix == "GetAtt" and isinstance(value, str):
-        value = value.split(".", 1)
-    return {suffix if suffix in ("Ref", "Condition") else f"Fn::{suffix}": value}
-
-
-Loader.add_multi_constructor("!", _long_form)
-
-
-def load(text: str) -> dict[str, Any]:
-    tree: dict[str, Any] = yaml.load(text, Loader)  # noqa: S506 -- a safe loader, with names for CloudFormation's functions
-    return tree
-
-
 def text_of(name: str) -> str:
     return (FOLDER / f"{name}.yaml").read_text(encoding="utf-8")
 
 
-def template(name: str) -> dict[str, Any]:
-    return load(text_of(name))
+def template(name: str) -> Mapping[str, Any]:
+    return read_template(FOLDER / f"{name}.yaml").tree
 
 
 def resources(*types: str) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -1,4 +1,4 @@
-"""cfn-lint, and the 237 rules of AWS Control Tower as cfn-guard checks them, each exception with its reason beside it."""
+"""cfn-lint, and AWS Control Tower's rules as cfn-guard checks them, each exception with its reason beside it."""
 
 import json
 import os
@@ -16,7 +16,7 @@ GUARD = Path(os.environ.get("CFN_GUARD", Path(__file__).parents[2] / ".stamps" /
 def test_cfn_lint_has_nothing_to_say():
     files = [str(FOLDER / f"{name}.yaml") for name in NAMES]
     lint = Path(sys.executable).with_name("cfn-lint")
-    # Not I1022, which would have one Sub: a Join keeps a script apart from what is filled into it, so it stays a script.
+    # Not I1022, which would have one Sub: a Join keeps a script apart from what is filled into it.
     command = [str(lint), "--non-zero-exit-code", "informational", "--include-checks", "I2", "I3"]
     done = subprocess.run([*command, "--", *files], capture_output=True, text=True, timeout=300)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
