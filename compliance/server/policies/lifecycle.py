@@ -67,7 +67,7 @@ def find(name: str, version: str | None, table: dict[tuple[str, str], Release]) 
     """The row of a system by what its host says of it; the version's beginning decides (`9.4` is release 9)."""
     for told, system, form in SYSTEMS:
         if re.fullmatch(told, name):
-            part = re.match(form + r"(?![0-9])", version or "")
+            part = re.match(form, version or "")
             return table.get((system, part.group())) if part else None
     return None
 
