@@ -2,7 +2,7 @@
 # make test    everything that has to pass                         make test ARGS="-k spool"
 # PYTHON names the interpreter of the virtual environment: make run PYTHON=python3.13
 .POSIX:
-.PHONY: run test lint format docs lock bench clean mariadb env image
+.PHONY: run test lint format docs lock bench clean mariadb env image image-check
 
 PYTHON = python3
 ARGS =
@@ -38,6 +38,10 @@ image:
 	docker build --tag compliance:local \
 	  --build-arg VERSION=$$(sed -n 's/^__version__ = "\(.*\)"/\1/p' compliance/__init__.py) \
 	  --build-arg REVISION=$$(git rev-parse HEAD 2>/dev/null || echo unknown) $(ARGS) .
+
+# The image and the compose file on a real Docker; where none runs, root on a Debian gets one for as long as it takes.
+image-check: .stamps/dev
+	$(BIN)/python -m scripts.image_check
 
 # Each prints its own figures; benchmarks/[a-z]*.py leaves out what they share.
 bench: .stamps/dev

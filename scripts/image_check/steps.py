@@ -1,0 +1,77 @@
+"""What the compose file has to do, a step each."""
+
+import json
+import os
+import socket
+from pathlib import Path
+from typing import Any
+
+from scripts import write_env
+from scripts.image_check.said import docker, expect, step
+from scripts.image_check.stack import Stack
+
+
+def bring_up(stack: Stack) -> None:
+    with step("`docker compose up -d --wait`, with no .env, is healthy"):
+        stack.up()
+
+
+def look_for_openings(stack: Stack) -> None:
+    with step("nothing is open but one port on loopback, and no password shows"):
+        passwords = stack.compose("exec", "-T", "server", "sh", "-c", "cat /run/passwords/*").split()
+        for service in ("mysql", "server"):
+            found = stack.inspect(service)
+            host = found["HostConfig"]
+            expect(f"{service}'s root file system", host["ReadonlyRootfs"], True)
+            expect(f"{service}'s capabilities", (host["CapDrop"], host["CapAdd"]), (["ALL"], None))
+            expect(f"{service} is open at", addresses(found), {"127.0.0.1"} if service == "server" else set())
+            shown = json.dumps(found) + docker("logs", found["Id"])
+            expect(f"passwords of {service} that show", [word for word in passwords if word in shown], [])
+            stack.compose("exec", "-T", service, "touch", "/x", code=1)
+
+
+def addresses(found: Any) -> set[str]:
+    ports = found["NetworkSettings"]["Ports"] or {}
+    return {place["HostIp"] for places in ports.values() for place in places or ()}
+
+
+def keep_passwords(stack: Stack) -> None:
+    with step("passwords are made once, and an .env that came later replaces none"):
+        said = stack.compose("run", "--rm", "-T", "passwords")
+        expect("a second start", said, "The passwords are there already.\n")
+        stack.compose("run", "--rm", "-T", "-e", "MYSQL_PASSWORD=another", "passwords", code=1)
+
+
+def report_from_this_machine(stack: Stack) -> None:
+    with step("an agent on this machine enrolls, and its report is read back") as notes:
+        stack.command("agent", "enroll", "--key-file", "-", given=stack.key("enroll", "this machine"))
+        stack.command("agent", "send", "--all")
+        (host,) = stack.hosts()
+        expect("the host's name", host["hostname"], socket.gethostname())
+        notes.append(f"{len(see_this_process(stack, host['id']))} processes")
+
+
+def see_this_process(stack: Stack, host_id: str) -> list[Any]:
+    processes: list[Any] = stack.report("processes", "--host", host_id, "--all")["items"]
+    mine = [(row["pid"], row["exe"]) for row in processes if row["pid"] == os.getpid()]
+    expect("this very process", mine, [(os.getpid(), str(Path("/proc/self/exe").readlink()))])
+    return processes
+
+
+def start_again(stack: Stack) -> None:
+    with step("after `down` and `up` all is there"):
+        before = stack.hosts()
+        stack.compose("--profile", "*", "down")
+        stack.up()
+        expect("hosts", [host["id"] for host in stack.hosts()], [host["id"] for host in before])
+        stack.command("agent", "send", "--all")
+
+
+def bring_up_with_env(stack: Stack) -> None:
+    with step("with the .env of `make env` it is healthy too, with those passwords"):
+        stack.down()
+        stack.env.unlink()
+        write_env.write(stack.env)
+        stack.up()
+        kept = stack.compose("exec", "-T", "server", "cat", "/run/passwords/mysql.password")
+        expect("the password of .env", f"\nMYSQL_PASSWORD={kept}\n" in stack.env.read_text(), True)
