@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 from litestar import Litestar
 from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.openapi.config import OpenAPIConfig
-from litestar.types import ControllerRouterHandler
+from litestar.types import ASGIApp, ControllerRouterHandler
 
 from compliance import __version__
+from compliance.errors import ComplianceError
 from compliance.server.config import Config
 from compliance.server.gate import Gate
 from compliance.server.ingest.writer import Writer
@@ -96,6 +99,26 @@ def _open(database: str) -> Store:
     return store
 
 
-def from_environment() -> Litestar:
+def from_environment() -> ASGIApp:
     """What each worker process starts: `compliance server run` leaves the settings in the environment."""
-    return create_app(Config(database=os.environ["COMPLIANCE_DATABASE"]))
+    return in_a_sentence(create_app(Config(database=os.environ["COMPLIANCE_DATABASE"])))
+
+
+def in_a_sentence(app: ASGIApp) -> ASGIApp:
+    """The same; a start that fails for a reason of ours says the reason, where the framework says its traceback."""
+
+    async def call(scope: Any, receive: Any, send: Any) -> None:
+        async def say(message: Any) -> None:
+            error = _first(sys.exc_info()[1])
+            if message["type"] == "lifespan.startup.failed" and isinstance(error, ComplianceError):
+                message["message"] = str(error)
+            await send(message)
+
+        await app(scope, receive, say if scope["type"] == "lifespan" else send)
+
+    return call
+
+
+def _first(error: BaseException | None) -> BaseException | None:
+    """The framework starts several things at once, and tells what went wrong as a group."""
+    return _first(error.exceptions[0]) if isinstance(error, BaseExceptionGroup) else error

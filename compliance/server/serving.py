@@ -16,9 +16,11 @@ from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 
 from compliance.errors import Broken, WrongUsage
+from compliance.server.connection import BoundedConnection
 from compliance.settings import is_loopback
 
 APP = "compliance.server.app:from_environment"
+NOT_STARTED = "The server did not start: what stands above says why."
 BACKLOG = 2048
 """Connections that may wait to be taken, as uvicorn has it."""
 
@@ -103,6 +105,8 @@ def make_server(listening: Listening, database: str) -> uvicorn.Server:
         uvicorn.Config(
             APP,
             factory=True,
+            http=BoundedConnection,
+            ws="none",
             workers=listening.workers,
             ssl_certfile=listening.tls_cert,
             ssl_keyfile=listening.tls_key,
@@ -132,11 +136,20 @@ def end_on_signals(server: uvicorn.Server) -> None:
 def serve(server: uvicorn.Server, sock: socket.socket) -> None:
     """Until SIGINT or SIGTERM."""
     if server.config.workers == 1:
-        server.run(sockets=[sock])
+        _run_alone(server, sock)
         return
     workers = Multiprocess(server.config, sockets=[sock])
     if server.should_exit:
         return
     workers.run()
     if any(worker.exitcode == STARTUP_FAILURE for worker in workers.processes):
-        raise Broken("The server did not start: what stands above says why.")
+        raise Broken(NOT_STARTED)
+
+
+def _run_alone(server: uvicorn.Server, sock: socket.socket) -> None:
+    try:
+        server.run(sockets=[sock])
+    except SystemExit as leaving:
+        if leaving.code != STARTUP_FAILURE:
+            raise
+        raise Broken(NOT_STARTED) from None
