@@ -189,7 +189,7 @@ def test_a_port_of_root_and_an_address_of_another_machine_are_said(shell: Shell)
         (("--workers", "0"), "--workers"),
         (("--database", "postgres://x"), "The database URL must be one of"),
         (("--database", "sqlite://x.db"), "three slashes"),
-        (("--config", "nothing.toml"), "Cannot read nothing.toml"),
+        (("--config", "nothing.toml"), "There is no file nothing.toml"),
     ],
 )
 def test_what_makes_no_sense_is_wrong_usage(shell: Shell, arguments, sentence):
