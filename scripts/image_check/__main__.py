@@ -18,6 +18,7 @@ from scripts.image_check.stack import Stack
 
 CACHE = Path(os.environ.get("COMPLIANCE_CHECK_CACHE", Path.home() / ".cache" / "compliance-image-check"))
 STEPS = (
+    steps.build_by_compose,
     steps.bring_up,
     steps.look_for_openings,
     steps.keep_passwords,

@@ -16,9 +16,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 MIRROR = "http://deb.debian.org/debian"
-NEWER = "trixie"
-"""The suite of the engine: an older one's Docker knows no buildx."""
-ENGINE = ["docker.io", "docker-cli", "docker-buildx", "containerd", "debootstrap"]
+NEWER, NEWEST = "trixie", "sid"
+"""The suites of the engine, for an older one knows no buildx, and of buildx, for Compose asks for 0.17 of it."""
+ENGINE = ["docker.io", "docker-cli", "containerd", "debootstrap"]
 OWN = ["runc", "iptables", "libxtables12", "libip4tc2", "libip6tc2", "libnftnl11", "libmnl0", "libnfnetlink0"]
 OWN += ["libnetfilter-conntrack3", "libseccomp2"]
 """Linked against the machine's own C library, so from its own suite."""
@@ -66,7 +66,8 @@ def unmount(folder: Path) -> None:
 
 def unpack(cache: Path) -> None:
     """Fetches and unpacks what is not there yet; a folder that is there is whole."""
-    for folder, suite, packages in (("engine", NEWER, ENGINE), ("own", codename(), OWN)):
+    sources = (("engine", NEWER, ENGINE), ("buildx", NEWEST, ["docker-buildx"]), ("own", codename(), OWN))
+    for folder, suite, packages in sources:
         if not (cache / folder).is_dir():
             fetch(cache / f"{folder}.debs", suite, packages)
             part = cache / f"{folder}.part"
@@ -89,7 +90,7 @@ def link(cache: Path) -> None:
     plugins = cache / "config" / "cli-plugins"
     plugins.mkdir(parents=True, exist_ok=True)
     (plugins / "docker-buildx").unlink(missing_ok=True)
-    (plugins / "docker-buildx").symlink_to(cache / "engine/usr/libexec/docker/cli-plugins/docker-buildx")
+    (plugins / "docker-buildx").symlink_to(cache / "buildx/usr/libexec/docker/cli-plugins/docker-buildx")
 
 
 def fetch(folder: Path, suite: str, packages: list[str]) -> None:

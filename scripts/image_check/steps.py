@@ -11,6 +11,14 @@ from scripts.image_check.said import docker, expect, step
 from scripts.image_check.stack import Stack
 
 
+def build_by_compose(stack: Stack) -> None:
+    with step("`docker compose build` builds it too"):
+        # As in the build before: its steps reach the package index by the machine's own network.
+        by_host = stack.folder / "build.yml"
+        by_host.write_text("services: {server: {build: {network: host}}}\n")
+        stack.compose("-f", "docker-compose.yml", "-f", str(by_host), "build")
+
+
 def bring_up(stack: Stack) -> None:
     with step("`docker compose up -d --wait`, with no .env, is healthy"):
         stack.up()

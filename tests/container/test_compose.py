@@ -79,6 +79,12 @@ def test_what_the_passwords_run_is_in_the_image(folder):
     assert (compose.ROOT / "container" / script.rpartition("/")[2]).is_file()
 
 
+def test_one_service_builds_the_image_for_all(folder):
+    services = compose.services(folder)
+    assert [name for name, service in services.items() if "build" in service] == ["server"]
+    assert len({service["image"] for name, service in services.items() if name != "mysql"}) == 1
+
+
 def test_port_and_image_can_be_chosen(folder):
     (folder / ".env").write_text("COMPLIANCE_PORT=9090\nCOMPLIANCE_IMAGE=registry.example.com/compliance:1.2.3\n")
     services = compose.services(folder)
