@@ -13,6 +13,7 @@ import boto3
 import botocore.session
 from botocore import exceptions as found
 from botocore.config import Config
+from botocore.parsers import ResponseParserError
 
 from compliance import __version__
 from compliance.errors import ComplianceError, Unreachable
@@ -131,6 +132,10 @@ def in_our_words(client: Any = None, profile: str | None = None) -> Iterator[Non
         raise _answered(error, client) from error
     except found.BotoCoreError as error:
         raise _unanswered(error, client, profile) from error
+    except ResponseParserError as error:
+        raise Unreachable(
+            f"What answers at {_endpoint(client)} is not AWS: is there a proxy or a sign-in page in between?"
+        ) from error
 
 
 def _answered(error: found.ClientError, client: Any) -> ComplianceError:

@@ -7,6 +7,9 @@ from typing import Any
 
 from compliance.ops.template import Template, scalar
 
+COMING = "\0"
+"""Stands for a value that will be there, but is not yet: it is something, and so not the empty text."""
+
 
 def evaluate(template: Template, known: Mapping[str, str]) -> dict[str, bool | None]:
     """Every condition by its name; `known` holds parameters and pseudo parameters (`AWS::Region`)."""
@@ -42,7 +45,9 @@ def _truth(tree: Any, names: Mapping[str, Any], known: Mapping[str, str], asked:
         return None if argument in asked else _truth(names.get(argument), names, known, (*asked, argument))
     if function == "Fn::Equals" and isinstance(argument, list) and len(argument) == 2:
         one, other = (_text(side, known) for side in argument)
-        return None if one is None or other is None else one == other
+        if one is None or other is None or (COMING in (one, other) and "" not in (one, other)):
+            return None
+        return one == other
     if function in _JOINTS and isinstance(argument, list):
         return _JOINTS[function]([_truth(part, names, known, asked) for part in argument])
     return None

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from compliance.errors import Unreachable, WrongUsage
-from compliance.ops.conditions import made, present_outputs
+from compliance.ops.conditions import COMING, made, present_outputs
 from compliance.ops.deployer import Deployer
 from compliance.ops.proposal import Act, Change, Proposal
 from compliance.ops.stacks import IMAGE, Stack
@@ -139,17 +139,21 @@ class Planner:
 
     def _all_of(self, template: Template, values: Values) -> tuple[Change, ...]:
         """Every resource that the template would make; uncertain where its condition hangs on what is yet to come."""
-        there = made(template, {"AWS::Region": self._region, **known(values)})
+        there = made(template, self._known(values))
         return tuple(
             Change(Act.add, name, template.resources[name]["Type"], certain=is_made is True)
             for name, is_made in there.items()
             if is_made is not False
         )
 
+    def _known(self, values: Values) -> dict[str, str]:
+        coming = {name: COMING for name, value in values.items() if value.is_to_come}
+        return {"AWS::Region": self._region, **coming, **known(values)}
+
     def _outputs(self, step: Step, standing: Standing | None) -> dict[str, str | None]:
         """What later templates may take: as it is now, or None for what is yet to come."""
         now: dict[str, str | None] = {} if step.new or standing is None else dict(standing.outputs)
-        coming = present_outputs(step.template, {"AWS::Region": self._region, **known(step.values)})
+        coming = present_outputs(step.template, self._known(step.values))
         return {name: None for name, there in coming.items() if there or step.new} | now
 
 

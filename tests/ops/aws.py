@@ -80,5 +80,6 @@ def made_types(stack: str) -> tuple[set[str], set[str]]:
     """(really made, imitated): the types of a CloudFormation stack's resources."""
     client = boto3.client("cloudformation", region_name=REGION)
     rows = client.describe_stack_resources(StackName=stack)["StackResources"]
-    imitated = {row["ResourceType"] for row in rows if row["PhysicalResourceId"].startswith("imitated-")}
+    rows = [row for row in rows if row.get("ResourceType")]  # moto has a blank one for what a condition left out
+    imitated = {row["ResourceType"] for row in rows if row.get("PhysicalResourceId", "").startswith("imitated-")}
     return {row["ResourceType"] for row in rows} - imitated, imitated

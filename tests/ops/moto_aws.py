@@ -4,7 +4,8 @@ moto makes most resources for real in its own memory, but its engine keeps quiet
 
 - what a change set makes has outputs, parameters and tags, and one without changes FAILS as AWS has it
 - every resource has its events; a creation that fails is rolled back and keeps its reason
-- a type that moto does not know is imitated, and says so: its physical id begins with `imitated-`
+- types that moto's services have and its CloudFormation has not are made by a call (moto_types.py)
+- any other type that it does not know is imitated, and says so: its physical id begins with `imitated-`
 - Fn::Cidr; attributes that moto does not have; protection against termination
 
 Not taught: which changes replace a resource, an update that fails, drift. LocalStack and botocore's Stubber show those.
@@ -12,13 +13,20 @@ Not taught: which changes replace a resource, an update that fails, drift. Local
 
 import ipaddress
 import json
+import traceback
+from collections.abc import Callable
 from typing import Any
 
 from moto.cloudformation import models, parsing, responses
 from moto.core.common_models import CloudFormationModel
 from moto.core.responses import EmptyResult
+from moto.elbv2.models import FakeLoadBalancer, elbv2_backends
+from moto.rds.models import DBParameterGroup
 from moto.secretsmanager.models import secretsmanager_backends
 from moto.server import main
+
+from compliance.ops.template import parse_template
+from tests.ops.moto_types import CALLS, ENDPOINT, NAMES, plain
 
 NO_CHANGES = "The submitted information didn't contain changes. Submit different information to create a change set."
 
@@ -78,6 +86,9 @@ class Secret(Imitated):
     def get_cfn_attribute(self, attribute: str) -> str:
         return self.name
 
+    def delete(self, account_id: str, region_name: str) -> None:
+        secretsmanager_backends[account_id][region_name].delete_secret(self.name, None, True)
+
     @classmethod
     def create_from_cloudformation_json(cls, resource_name, cloudformation_json, account_id, region_name, **kwargs):
         backend = secretsmanager_backends[account_id][region_name]
@@ -98,7 +109,33 @@ class Secret(Imitated):
         return cls(backend.describe_secret(name).arn)
 
 
-MADE_HERE: dict[str, type[CloudFormationModel]] = {"AWS::SecretsManager::Secret": Secret}
+class Called(Imitated):
+    """Made by a call of its service; its attributes are what the service answered."""
+
+    def __init__(self, name: str, answer: Any) -> None:
+        super().__init__(name)
+        self.answer = answer
+
+    @property
+    def physical_resource_id(self) -> str:
+        return self.name
+
+    def get_cfn_attribute(self, attribute: str) -> str:
+        found = {**self.answer, **self.answer.get("Summary", {})}
+        return str(found.get(attribute.upper() if attribute == "Arn" else attribute) or f"imitated-{attribute}")
+
+    @classmethod
+    def create_from_cloudformation_json(cls, resource_name, cloudformation_json, account_id, region_name, **kwargs):
+        kind, told = cloudformation_json["Type"], plain(cloudformation_json["Properties"])
+        if kind in NAMES:
+            told.setdefault(NAMES[kind], resource_name)
+        return cls(*CALLS[kind].make(told, region_name))
+
+
+MADE_HERE: dict[str, type[CloudFormationModel]] = {
+    "AWS::SecretsManager::Secret": Secret,
+    **dict.fromkeys(CALLS, Called),
+}
 
 
 def class_of(resource_type: str) -> Any:
@@ -111,14 +148,27 @@ def clean(tree: Any, resources: Any) -> Any:
         found = ipaddress.ip_network(whole).subnets(new_prefix=32 - int(bits))
         return [str(next(found)) for _ in range(int(count))]
     if isinstance(tree, dict) and "Fn::GetAtt" in tree:
-        name, attribute = tree["Fn::GetAtt"]
+        # moto parts the short form at each of its dots.
+        name, attribute = tree["Fn::GetAtt"][0], ".".join(tree["Fn::GetAtt"][1:])
         try:
-            value = real_clean(tree, resources)
+            value = real_clean({"Fn::GetAtt": [name, attribute]}, resources)
         except Exception:
             value = None
         # What is left unanswered comes back as the question.
         return f"imitated-{name}-{attribute}" if value is None or isinstance(value, dict) else value
+    if isinstance(tree, list):
+        # AWS::NoValue takes an element out of a list.
+        return [part for part in real_clean(tree, resources) if part is not None]
     return real_clean(tree, resources)
+
+
+def tree(body: str) -> Any:
+    """moto takes `!Condition` for a function of that name."""
+    return parse_template("sent", body).tree
+
+
+def parse_change_set(self: models.ChangeSet) -> None:
+    self.template_dict = tree(self.template)
 
 
 def resource_map(self: models.Stack) -> Any:
@@ -130,10 +180,15 @@ def resource_map(self: models.Stack) -> Any:
 
 def parameter_list(self: models.Stack) -> list[dict[str, str]]:
     hidden = self.resource_map.no_echo_parameter_keys
+    slots = self.template_dict.get("Parameters", {})
     told = {
         name: ",".join(map(str, value)) if isinstance(value, list) else str(value)
         for name, value in self.resource_map.resolved_parameters.items()
     }
+    for name, slot in slots.items():
+        if slot["Type"].startswith("AWS::SSM::Parameter::"):
+            # What was given is the name of a parameter of Systems Manager; moto would tell what stands there.
+            told[name] = self.resource_map.input_parameters.get(name, slot.get("Default"))
     return [
         {"ParameterKey": name, "ParameterValue": "****" if name in hidden else value} for name, value in told.items()
     ]
@@ -143,18 +198,40 @@ def tell(stack: models.Stack, name: str, type: str, state: str, reason: str | No
     stack.events.append(models.Event(stack.stack_id, stack.name, name, id, type, state, reason, None))
 
 
+def as_moto_reads(resource_json: Any) -> Any:
+    """Tags, where moto wants another form of them than CloudFormation."""
+    properties = resource_json.get("Properties", {})
+    form = TAGS.get(resource_json["Type"])
+    if form is None or not properties.get("Tags"):
+        return resource_json
+    return {**resource_json, "Properties": {**properties, "Tags": form(properties["Tags"])}}
+
+
+TAGS: dict[str, Callable[[Any], list[dict[str, Any]]]] = {
+    "AWS::SSM::Parameter": lambda tags: [{"Key": key, "Value": value} for key, value in tags.items()],
+    "AWS::KMS::Key": lambda tags: [{"TagKey": tag["Key"], "TagValue": tag["Value"]} for tag in tags],
+}
+
+
 def create(logical_id: str, resource_json: Any, resources: Any, account_id: str, region_name: str) -> Any:
     condition = resource_json.get("Condition")
     if condition and not resources.lazy_condition_map[condition]:
         return None
+    needed = resource_json.get("DependsOn", [])
+    for name in [needed] if isinstance(needed, str) else needed:
+        _ = resources[name]  # a lazy map: asked for is made
     stack, type = resources.stack, resource_json["Type"]
     tell(stack, logical_id, type, "CREATE_IN_PROGRESS")
     try:
-        made = real_create(logical_id, resource_json, resources, account_id, region_name)
+        made = real_create(logical_id, as_moto_reads(resource_json), resources, account_id, region_name)
     except Exception as error:
-        tell(stack, logical_id, type, "CREATE_FAILED", getattr(error, "message", None) or str(error))
+        # One that it needs and that failed has been told already.
+        if not getattr(error, "told", False):
+            traceback.print_exc()
+            tell(stack, logical_id, type, "CREATE_FAILED", getattr(error, "message", None) or str(error))
+        error.told = True  # type: ignore[attr-defined]
         raise
-    tell(stack, logical_id, type, "CREATE_COMPLETE", id=made.physical_resource_id)
+    tell(stack, logical_id, type, "CREATE_COMPLETE", id=getattr(made, "physical_resource_id", ""))
     return made
 
 
@@ -166,9 +243,9 @@ def update(logical_id: str, resource_json: Any, resources: Any, account_id: str,
     tell(stack, logical_id, type, "UPDATE_IN_PROGRESS")
     before = resources[logical_id]
     # For a type that it cannot update moto forgets the resource.
-    found = real_update(logical_id, resource_json, resources, account_id, region_name) or before
+    found = real_update(logical_id, as_moto_reads(resource_json), resources, account_id, region_name) or before
     found.cf_resource_type, found.logical_resource_id = type, logical_id
-    tell(stack, logical_id, type, "UPDATE_COMPLETE", id=found.physical_resource_id)
+    tell(stack, logical_id, type, "UPDATE_COMPLETE", id=getattr(found, "physical_resource_id", ""))
     return found
 
 
@@ -244,8 +321,9 @@ def execute(self: Any, change_set_name: str, stack_name: str | None = None) -> N
     stack._parse_template()
     try:
         stack.resource_map.update(stack.template_dict, found.parameters)
-    except Exception:
-        undo(stack, kind)
+    except Exception as error:
+        traceback.print_exc()
+        undo(stack, kind, str(error))
         return
     stack.parameters, stack.description = found.parameters, stack.template_dict.get("Description")
     stack.output_map = stack._create_output_map()
@@ -253,12 +331,27 @@ def execute(self: Any, change_set_name: str, stack_name: str | None = None) -> N
     stack.status, found.execution_status = f"{kind}_COMPLETE", "EXECUTE_COMPLETE"
 
 
-def undo(stack: models.Stack, kind: str) -> None:
+def undo(stack: models.Stack, kind: str, reason: str) -> None:
     assert kind == "CREATE", "an update that fails is not taught here"
+    if not any(event.resource_status == "CREATE_FAILED" for event in stack.events):
+        stack._add_stack_event("CREATE_FAILED", reason)
     stack._add_stack_event("ROLLBACK_IN_PROGRESS", "The following resource(s) failed to create.")
     stack.resource_map.delete()
+    stack.output_map = parsing.OutputMap(stack.resource_map, {}, stack.stack_id)
     stack._add_stack_event("ROLLBACK_COMPLETE")
     stack.status = "ROLLBACK_COMPLETE"
+
+
+def balancer(cls: Any, resource_name: str, resource: Any, account_id: str, region_name: str, **kwargs: Any) -> Any:
+    told = resource["Properties"]
+    return elbv2_backends[account_id][region_name].create_load_balancer(
+        name=told.get("Name", resource_name),
+        security_groups=told.get("SecurityGroups", []),
+        subnet_ids=told.get("Subnets", []),
+        scheme=told.get("Scheme", "internet-facing"),
+        loadbalancer_type=told.get("Type", "application"),
+        tags=told.get("Tags"),
+    )
 
 
 def update_termination_protection(self: Any) -> EmptyResult:
@@ -288,15 +381,24 @@ def teach() -> None:
     parsing.parse_and_update_resource = update
     parsing.ResourceMap._delete_resource = delete_resource
     models.Stack._create_resource_map = resource_map
+    models.Stack.parse_template = staticmethod(tree)
+    models.ChangeSet._parse_template = parse_change_set
     models.Stack.parameter_list = property(parameter_list)
     models.CloudFormationBackend.create_change_set = change_set
     models.CloudFormationBackend.execute_change_set = execute
     models.CloudFormationBackend.delete_stack = delete_stack
+    # moto knows of network load balancers, but its CloudFormation does not pass the type on.
+    FakeLoadBalancer.create_from_cloudformation_json = classmethod(balancer)  # type: ignore[arg-type]
+    # A Ref to it is its name; moto hands over the group itself.
+    DBParameterGroup.physical_resource_id = property(lambda self: self.name)
+    # Whether outputs name attributes that are there is for linters; moto knows too few.
+    parsing.ResourceMap.validate_outputs = lambda self: None
     responses.CloudFormationResponse._validate_different_update = lambda *_: None
     responses.CloudFormationResponse.update_termination_protection = update_termination_protection
 
 
 def serve(port: int) -> None:
     """Until it is ended. Not `-m`: moto wants to know the package of a resource's class."""
+    ENDPOINT["url"] = f"http://127.0.0.1:{port}"
     teach()
     main(["-H", "127.0.0.1", "-p", str(port)])

@@ -25,7 +25,7 @@ class Moody(HTTPServer):
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Answer)
-        self.refusals, self.code, self.calls = 0, "Throttling", 0
+        self.refusals, self.code, self.calls, self.page = 0, "Throttling", 0, ""
 
     @property
     def url(self) -> str:
@@ -39,7 +39,8 @@ class Answer(BaseHTTPRequestHandler):
         self.rfile.read(int(self.headers["Content-Length"]))
         self.server.calls += 1
         refused = self.server.calls <= self.server.refusals
-        body = ERROR.format(code=self.server.code, message="Rate exceeded") if refused else STACKS
+        error = self.server.page or ERROR.format(code=self.server.code, message="Rate exceeded")
+        body = error if refused else STACKS
         self.send_response(400 if refused else 200)
         self.end_headers()
         self.wfile.write(body.encode())
@@ -107,6 +108,12 @@ def test_nobody_who_answers_is_told_with_the_region_and_the_address(moody, monke
     with pytest.raises(Unreachable, match=f"eu-west-1 .{moody.url}") as raised:
         connect().api("cloudformation").ask("describe_stacks")
     assert raised.value.exit_code == 3
+
+
+def test_a_page_of_something_in_between_is_not_taken_for_aws(moody):
+    moody.refusals, moody.page = 1000, "<html>Please sign in<br>"
+    with pytest.raises(Unreachable, match=f"What answers at {moody.url} is not AWS"):
+        connect().api("cloudformation").ask("describe_stacks")
 
 
 def test_no_credentials_are_told_with_what_to_do(nothing):

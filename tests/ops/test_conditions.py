@@ -2,8 +2,18 @@
 
 import pytest
 
-from compliance.ops.conditions import evaluate, made, present_outputs
+from compliance.ops.conditions import COMING, evaluate, made, present_outputs
 from compliance.ops.template import parse_template
+
+
+def test_what_is_yet_to_come_is_not_nothing_but_what_it_is_nobody_knows():
+    def truth(text: str) -> bool | None:
+        return evaluate(conditions(text), {"Vpc": COMING})["It"]
+
+    assert truth("!Equals [!Ref Vpc, '']") is False
+    assert truth("!Not [!Equals ['', !Ref Vpc]]") is True
+    assert truth("!Equals [!Ref Vpc, vpc-1]") is None
+    assert truth("!Equals [!Ref Vpc, !Ref Vpc]") is None
 
 
 def conditions(text: str):
