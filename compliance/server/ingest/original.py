@@ -76,7 +76,8 @@ def _write(store: Store, ip: str, kind: str | None, texts: Texts, drawn: Any) ->
         contacts.save(db, held.values())
         db.commit()
 
-    patiently(store, dictionary, work)
+    with store.dialect.explained():
+        patiently(store, dictionary, work)
 
 
 def _host(db: Db, ip: str) -> int:

@@ -46,6 +46,11 @@ class Pruned:
 
 def prune(store: Store, older_than_days: int) -> Pruned:
     """Keeps what was true at any time since; CPU samples before that become one row an hour."""
+    with store.dialect.explained():
+        return _prune(store, older_than_days)
+
+
+def _prune(store: Store, older_than_days: int) -> Pruned:
     horizon = to_text((now_ms() - older_than_days * DAY_MS) // HOUR_MS * HOUR_MS)
     dictionary = Dictionary()
     kept_from = patiently(store, dictionary, partial(_move_horizon, text=horizon))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from typing import Any
 
 from msgspec import UNSET, UnsetType
@@ -137,6 +137,11 @@ def with_writer(store: Store, talk: Callable[[Writer], Coroutine[Any, Any, Any]]
             await writer.stop()
 
     return asyncio.run(main())
+
+
+def outcomes(answers: Iterable[Any]) -> list[Any]:
+    """In the words of a receipt, where it is one."""
+    return [getattr(answer, "outcome", answer) for answer in answers]
 
 
 class Machine:

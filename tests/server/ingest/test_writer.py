@@ -6,32 +6,22 @@ import pytest
 from compliance.errors import Broken, Unreachable
 from compliance.server.ingest import writer as writers
 from compliance.server.ingest.apply import Arrival, apply
-from compliance.server.ingest.decide import HostGone
 from compliance.server.ingest.writer import Busy, Poisoned, Writer
-from compliance.server.storage.clock import OPEN
-from compliance.server.storage.engine import open_store
-from compliance.server.storage.migrate import migrate
-from compliance.server.storage.migrations import MIGRATIONS
-from compliance.server.storage.mysql import connect as mysql_connect
-from compliance.server.storage.sqlite import connect as sqlite_connect
 from tests.server.ingest.reporting import (
     MINUTE,
     NOON,
     Machine,
-    change,
-    everything,
-    failed,
+    outcomes,
     process,
     report,
     same,
     sample,
-    session,
     whole,
     with_writer,
     write_all,
     written,
 )
-from tests.server.ingest.trouble import REFUSED_PID, another, at_first_retry, refusing_a_pid, waiting_connection
+from tests.server.ingest.trouble import REFUSED_PID, another, refusing_a_pid
 
 
 @pytest.fixture
@@ -47,15 +37,6 @@ def batches(monkeypatch):
     return sizes
 
 
-def outcomes(answers):
-    return [getattr(answer, "outcome", answer) for answer in answers]
-
-
-def open_pids(rows, machine):
-    sql = "SELECT pid FROM process WHERE host_id = ? AND ended_at = ? ORDER BY pid"
-    return [pid for (pid,) in rows.ask(sql, machine.host_id, OPEN)]
-
-
 def test_what_was_answered_is_committed(store, database, machine):
     async def talk(writer):
         await writer.write(machine.arrival(processes=whole(process(7))), 1000)
@@ -65,23 +46,6 @@ def test_what_was_answered_is_committed(store, database, machine):
     assert with_writer(store, talk) == [(7,)]
 
 
-def test_what_was_answered_survives_a_power_cut(own_mariadb):
-    store = open_store(own_mariadb.url("fleet"))
-    migrate(store, MIGRATIONS)
-    machine = Machine(store)
-
-    async def talk(writer):
-        await writer.write(machine.arrival(processes=whole(process(7))), 1000)
-        own_mariadb.kill()
-        own_mariadb.start()
-        again = await writer.write(machine.arrival(NOON + MINUTE, processes=same(process(7))), 1000)
-        with store.session() as db:
-            return again.outcome, db.query("SELECT pid FROM process")
-
-    assert with_writer(store, talk) == ("applied", [(7,)])
-    store.close()
-
-
 def test_reports_that_wait_go_in_one_transaction(store, batches):
     machines = [Machine(store, number) for number in range(1, 6)]
     answers = written(store, *(machine.arrival(processes=whole(process())) for machine in machines))
@@ -89,14 +53,14 @@ def test_reports_that_wait_go_in_one_transaction(store, batches):
     assert batches == [5]
 
 
-def test_a_hosts_reports_go_one_a_transaction_and_in_order(store, machine, batches, rows):
+def test_a_hosts_reports_go_one_a_transaction_and_in_order(store, machine, batches, rows, open_pids):
     other = Machine(store, 2)
     chain = [machine.arrival(NOON + n * MINUTE, processes=whole(process(n + 1))) for n in range(3)]
     answers = written(store, chain[0], chain[1], other.arrival(cpu=sample()), chain[2])
     assert outcomes(answers) == ["applied"] * 4
     assert [answer.last for answer in answers[:2]] == [arrival.report.id for arrival in chain[:2]]
     assert batches == [2, 1, 1]
-    assert open_pids(rows, machine) == [3]
+    assert open_pids(machine) == [3]
 
 
 @pytest.mark.parametrize(("name", "most"), [("MAX_REPORTS", 2), ("MAX_ROWS", 4), ("MAX_BYTES", 2000)])
@@ -273,7 +237,7 @@ def test_a_writer_whose_task_was_ended_answers_everybody_and_takes_nothing_more(
     assert [type(answer) for answer in asyncio.run(main())] == [Busy, Busy]
 
 
-def test_stopping_writes_what_is_queued_and_takes_no_more(store, machine, rows):
+def test_stopping_writes_what_is_queued_and_takes_no_more(store, machine, rows, open_pids):
     chain = [machine.arrival(NOON + n * MINUTE, processes=whole(process(n + 1))) for n in range(3)]
 
     async def main():
@@ -287,194 +251,4 @@ def test_stopping_writes_what_is_queued_and_takes_no_more(store, machine, rows):
         return outcomes([task.result() for task in asked])
 
     assert asyncio.run(main()) == ["applied"] * 3
-    assert open_pids(rows, machine) == [3]
-
-
-def test_an_unchanged_report_takes_three_statements_and_touches_no_process_or_session(store, machine, rows):
-    rows_there = (process(1), process(2, name="nginx"))
-    tables = ("process", "session", "command", "program", "account", "host_fact", "host_boot", "host_address", "gap")
-
-    def contents():
-        return [sorted(map(repr, rows.ask(f"SELECT * FROM {table}"))) for table in tables]
-
-    async def talk(writer):
-        await writer.write(machine.arrival(**everything(*rows_there)), 1000)
-        before = contents()
-        unchanged = {"cpu": sample(), "processes": same(*rows_there), "sessions": same(session())}
-        answer = await writer.write(machine.arrival(NOON + MINUTE, **unchanged), 1000)
-        return answer.outcome, store._pool._idle[-1].statements, before
-
-    outcome, statements, before = with_writer(store, talk)
-    assert (outcome, statements) == ("applied", 3)
-    assert contents() == before
-
-
-def test_a_look_that_goes_on_failing_costs_no_statement_more(store, machine, rows):
-    for minute in range(2):
-        machine.say(NOON + minute * MINUTE, cpu=sample(), sessions=failed())
-    arrival = machine.arrival(NOON + 2 * MINUTE, cpu=sample(), sessions=failed())
-
-    async def talk(writer):
-        answer = await writer.write(arrival, 1)
-        return answer.outcome, store._pool._idle[-1].statements
-
-    assert with_writer(store, talk) == ("applied", 3)
-    assert rows.ask("SELECT kind, reason FROM gap") == [("sessions", "no privilege")]
-
-
-def test_as_many_unchanged_reports_take_no_more_statements(store):
-    machines = [Machine(store, number) for number in range(1, 21)]
-
-    async def talk(writer):
-        await write_all(writer, *(machine.arrival(**everything(process())) for machine in machines))
-        later = [machine.arrival(NOON + MINUTE, cpu=sample(), processes=same(process())) for machine in machines]
-        answers = await write_all(writer, *later)
-        return outcomes(answers), store._pool._idle[-1].statements
-
-    assert with_writer(store, talk) == (["applied"] * 20, 3)
-
-
-def test_ids_that_vanished_behind_the_cache_are_looked_up_again(store, machine, rows):
-    async def talk(writer):
-        await writer.write(machine.arrival(**everything(process(1, name="nginx", user="www"))), 1000)
-        gone = {"processes": whole(), "sessions": whole(), "os": whole(everything()["os"].rows[0])}
-        await writer.write(machine.arrival(NOON + MINUTE, **gone), 1000)
-        with store.session() as db:
-            for table in ("process", "session", "host_os", "command", "program", "account", "operating_system"):
-                db.execute(f"DELETE FROM {table}")
-        again = everything(process(1, name="nginx", user="www"))
-        return await writer.write(machine.arrival(NOON + 2 * MINUTE, **again), 1000)
-
-    assert with_writer(store, talk).outcome == "applied"
-    found = rows.ask(
-        "SELECT p.pid, g.name, a.name FROM process p JOIN command c ON c.id = p.command_id"
-        " JOIN program g ON g.id = c.program_id JOIN account a ON a.id = p.account_id"
-    )
-    assert found == [(1, "nginx", "www")]
-
-
-def test_a_host_whose_rows_are_gone_is_told_apart_and_costs_nobody_else(store, machine, rows):
-    gone = Machine(store, 2)
-    with store.session() as db:
-        for table in ("host_token", "host_contact", "host"):
-            column = "id" if table == "host" else "host_id"
-            db.execute(f"DELETE FROM {table} WHERE {column} = ?", [gone.host_id])
-    answers = written(store, gone.arrival(cpu=sample()), machine.arrival(cpu=sample()))
-    assert answers[0] == HostGone()
-    assert answers[1].outcome == "applied"
-
-
-def test_a_lock_that_others_hold_too_long_is_waited_for_again(store, store_kind, database, machine, monkeypatch):
-    monkeypatch.setattr(sqlite_connect, "BUSY_SECONDS", 0.05)
-    shorter = tuple(line.replace(f"= {mysql_connect.LOCK_SECONDS}", "= 1") for line in mysql_connect._SETTINGS)
-    assert shorter != mysql_connect._SETTINGS
-    monkeypatch.setattr(mysql_connect, "_SETTINGS", shorter)
-    hasty = open_store(database)
-    with another(database) as other:
-        other.begin()
-        other.execute("UPDATE host_contact SET skew_ms = 9 WHERE host_id = ?", [machine.host_id])
-        with at_first_retry(other.commit) as retries:
-            (answer,) = written(hasty, machine.arrival(cpu=sample()))
-    hasty.close()
-    assert answer.outcome == "applied"
-    assert len(retries) == 1
-
-
-@pytest.mark.parametrize("store_kind", ["mysql"])
-def test_a_deadlock_is_tried_again_from_the_start(store, database, rows):
-    first, second = Machine(store, 1), Machine(store, 2)
-
-    def deadlocks():
-        return int(rows.ask("SHOW GLOBAL STATUS LIKE 'Innodb_deadlocks'")[0][1])
-
-    before = deadlocks()
-
-    async def talk(writer):
-        with another(database) as other, another(database) as watching:
-            other.begin()
-            # The heavier transaction wins: ours has changed nothing yet when both wait.
-            other.insert_new("account", ("digest", "name"), [(bytes([n]) * 16, "heavy") for n in range(200)])
-            other.execute("UPDATE host_contact SET skew_ms = 9 WHERE host_id = ?", [second.host_id])
-            both = (machine.arrival(processes=whole(process())) for machine in (first, second))
-            asked = asyncio.create_task(write_all(writer, *both))
-            await asyncio.to_thread(waiting_connection, watching)
-            await asyncio.to_thread(
-                other.execute, "UPDATE host_contact SET skew_ms = 9 WHERE host_id = ?", [first.host_id]
-            )
-            other.rollback()
-            return await asked
-
-    with at_first_retry(lambda: None) as retries:
-        answers = with_writer(store, talk)
-    assert outcomes(answers) == ["applied", "applied"]
-    assert deadlocks() == before + 1
-    assert "1213" in retries[0]
-    assert rows.ask("SELECT COUNT(*) FROM process") == [(2,)]
-
-
-@pytest.mark.parametrize("store_kind", ["mysql"])
-def test_a_connection_killed_in_the_middle_is_replaced_and_nothing_is_lost(store, database, machine, rows):
-    async def talk(writer):
-        with another(database) as other, another(database) as killer:
-            other.begin()
-            other.execute("UPDATE host_contact SET skew_ms = 9 WHERE host_id = ?", [machine.host_id])
-            asked = asyncio.create_task(writer.write(machine.arrival(processes=whole(process(7))), 1000))
-            killer.execute(f"KILL {await asyncio.to_thread(waiting_connection, killer)}")
-            other.rollback()
-            return await asked
-
-    with at_first_retry(lambda: None) as retries:
-        assert with_writer(store, talk).outcome == "applied"
-    assert len(retries) == 1
-    assert open_pids(rows, machine) == [7]
-
-
-def test_a_server_that_is_down_is_told_and_found_again(own_mariadb):
-    store = open_store(own_mariadb.url("fleet"))
-    migrate(store, MIGRATIONS)
-    machine = Machine(store)
-    arrival = machine.arrival(processes=whole(process()))
-
-    async def talk(writer):
-        own_mariadb.stop()
-        (down,) = await write_all(writer, arrival)
-        own_mariadb.start()
-        (up,) = await write_all(writer, arrival)
-        return down, up, writer.alive
-
-    down, up, alive = with_writer(store, talk)
-    assert isinstance(down, Unreachable)
-    assert "Cannot reach the database" in str(down)
-    assert (up.outcome, alive) == ("applied", True)
-    store.close()
-
-
-def test_two_writers_of_one_database_keep_each_hosts_chain(store, rows):
-    """As two worker processes do: each has a queue, a cache and a connection of its own."""
-    machines = [Machine(store, number) for number in range(1, 6)]
-    chains = [[m.arrival(NOON + n * MINUTE, processes=whole(process(n + 1))) for n in range(4)] for m in machines]
-
-    async def main():
-        pair = [Writer(store), Writer(store)]
-        for writer in pair:
-            writer.start()
-        answers = []
-        for step in zip(*chains, strict=True):
-            # Both get every report: one applies it, for the other it is a repeat.
-            both = await asyncio.gather(*(write_all(writer, *step) for writer in pair))
-            answers += [sorted(outcomes(twins)) for twins in zip(*both, strict=True)]
-        for writer in pair:
-            await writer.stop()
-        return answers
-
-    assert asyncio.run(main()) == [["applied", "repeat"]] * 20
-    assert [open_pids(rows, machine) for machine in machines] == [[4]] * 5
-    assert rows.ask("SELECT COUNT(*) FROM process") == [(20,)]
-
-
-def test_a_change_against_rows_that_another_worker_wrote_fits(store, machine, rows):
-    first = machine.arrival(processes=whole(process(1)))
-    second = machine.arrival(NOON + MINUTE, processes=change((process(1),), (process(2),)))
-    assert outcomes(written(store, first)) == ["applied"]
-    assert outcomes(written(store, second)) == ["applied"]
-    assert open_pids(rows, machine) == [2]
+    assert open_pids(machine) == [3]

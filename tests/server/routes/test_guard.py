@@ -1,48 +1,16 @@
 """Every path there is, asked with every key that does not open it."""
 
 import asyncio
-import re
 
 import pytest
-from litestar.handlers import HTTPRouteHandler
 from litestar.testing import TestClient
 
 from compliance.server import gate as gates
-from compliance.server.app import ROUTES, create_app
+from compliance.server.app import create_app
 from compliance.server.config import Config
 from compliance.server.enrollment import ROLES, create_key, retire, revoke_key
 from compliance.server.storage.clock import now_ms
-from tests.server.routes.reading import problem
-
-OPEN = ("/health/live", "/health/ready")
-
-
-def operations():
-    """Method and path of every handler there is, with an example for what a path leaves open."""
-    found = []
-    for handler in ROUTES:
-        assert isinstance(handler, HTTPRouteHandler)
-        for path in handler.paths:
-            for method in handler.http_methods - {"OPTIONS"}:
-                found.append((method, re.sub(r"\{[^}]*\}", "x", path)))
-    return sorted(found)
-
-
-GUARDED = [operation for operation in operations() if operation[1] not in OPEN]
-
-
-def needed(method, path):
-    """Who may."""
-    if path == "/api/v1/enroll":
-        return ("enroll",)
-    if path == "/api/v1/reports":
-        return ()
-    return ("read", "admin") if path.startswith("/api/") else ("ingest",)
-
-
-def asked(http, method, path, secret):
-    headers = {"authorization": f"Bearer {secret}"} if path.startswith("/api/") else {"x-api-key": secret}
-    return http.request(method, path, headers=headers)
+from tests.server.routes.reading import GUARDED, OPEN, asked, needed, operations, problem
 
 
 @pytest.fixture
