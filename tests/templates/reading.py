@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from compliance.ops.conditions import evaluate
 from compliance.ops.template import read_template
 
 FOLDER = Path(__file__).parents[2] / "templates" / "cloudformation"
@@ -16,6 +17,8 @@ STACKS: dict[str, Any] = tomllib.loads((FOLDER / "stacks.toml").read_text(encodi
 IN_STACKS = [(stack, name) for stack, table in STACKS.items() for name in table["templates"]]
 DIGEST = "sha256:" + "5" * 64
 IMAGE = f"123456789012.dkr.ecr.eu-west-1.amazonaws.com/compliance-prod@{DIGEST}"
+
+NOTHING = {"Ref": "AWS::NoValue"}
 
 # What only a person or AWS knows, so that every part of every template is there to be looked at.
 CHOSEN = {
@@ -55,11 +58,13 @@ def settings(stack: str, name: str) -> dict[str, Any]:
 
 
 def filled(stack: str, name: str) -> dict[str, Any]:
-    """The template with its parameters filled in, where they stand by themselves: `true` is true, a list a list."""
-    tree, values = template(name), settings(stack, name)
+    """As it is in a stack: parameters where they stand by themselves (`true` is true, a list a list), Ifs decided."""
+    whole = read_template(FOLDER / f"{name}.yaml")
+    values = settings(stack, name)
+    truth = evaluate(whole, {key: str(value) for key, value in values.items()})
 
     def value(parameter: str) -> Any:
-        kind, text = tree["Parameters"][parameter]["Type"], values[parameter]
+        kind, text = whole.tree["Parameters"][parameter]["Type"], values[parameter]
         if kind.startswith("List<"):
             return [f"{text}-{zone}" for zone in "ab"]
         return {"true": True, "false": False}.get(text, text)
@@ -68,10 +73,12 @@ def filled(stack: str, name: str) -> dict[str, Any]:
         if isinstance(part, dict):
             if set(part) == {"Ref"} and part["Ref"] in values:
                 return value(part["Ref"])
-            return {key: fill(below) for key, below in part.items()}
-        return [fill(below) for below in part] if isinstance(part, list) else part
+            if set(part) == {"Fn::If"} and truth.get(part["Fn::If"][0]) is not None:
+                return fill(part["Fn::If"][1 if truth[part["Fn::If"][0]] else 2])
+            return {key: made for key, below in part.items() if (made := fill(below)) != NOTHING}
+        return [made for below in part if (made := fill(below)) != NOTHING] if isinstance(part, list) else part
 
-    return {**tree, "Resources": fill(tree["Resources"])}
+    return {**whole.tree, "Resources": fill(whole.tree["Resources"])}
 
 
 def below(tree: Any) -> Iterator[Any]:

@@ -13,6 +13,7 @@ from tests.templates.reading import FOLDER, IN_STACKS, NAMES, STACKS, resources,
 README = (FOLDER / "README.md").read_text(encoding="utf-8")
 LIMITED = ("AllowedPattern", "AllowedValues", "MinValue")
 SAID_BY_THE_DEPLOYER = {"Stack", "ImageUri", "Email"}
+OURS_TO_GIVE = {"CertificateArn", "HostName", "HostedZoneId", "DatabaseSnapshot", "DiskSnapshot"}
 TAG = {"Key": "compliance:stack", "Value": {"Ref": "Stack"}}
 
 
@@ -77,7 +78,7 @@ def test_what_comes_from_an_earlier_template_is_taken_by_a_later_one_under_the_s
         key
         for name in names
         for key, told in template(name)["Parameters"].items()
-        if told.get("Default") == "" and key not in {"CertificateArn", "HostName", "HostedZoneId"}
+        if told.get("Default") == "" and key not in OURS_TO_GIVE
     }
     assert empty <= given
 
