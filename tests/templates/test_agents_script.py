@@ -1,11 +1,12 @@
 """What Systems Manager runs on a tagged instance: with `sh`, any number of times, on systems that lack this or that."""
 
+import re
 from pathlib import Path
 
 import pytest
 
 from tests.templates.machine import KNOWN, Machine, fill, needs_root, script_of
-from tests.templates.reading import IMAGE
+from tests.templates.reading import IMAGE, template
 
 pytestmark = needs_root
 HEAD, BODY = script_of("agents")
@@ -116,6 +117,19 @@ def test_docker_is_installed_where_it_is_missing_and_where_it_cannot_be_nothing_
     apt.write_text("#!/bin/sh\nexit 1\n")
     apt.chmod(0o755)
     assert machine.run(script(), "/bin/sh").returncode != 0
+
+
+def test_a_new_version_address_or_key_is_an_occasion_to_run_at_once():
+    found = template("agents")["Resources"]
+    (occasion,) = found["Association"]["Properties"]["Parameters"]["Occasion"]
+    assert set(re.findall(r"\$\{(\w+)\}", occasion["Fn::Sub"])) == {
+        "ImageUri",
+        "Url",
+        "EnrollKeySecret",
+        "GatewayKeySecret",
+    }
+    assert found["Document"]["Properties"]["Content"]["parameters"].keys() == {"Occasion"}
+    assert "{{" not in BODY, "Systems Manager would take it for a parameter"
 
 
 @pytest.mark.parametrize(
