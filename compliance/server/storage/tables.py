@@ -6,7 +6,7 @@ keeps in `last_seen_at` the look that saw it last. Times are `clock` texts. Natu
 Piccolo is told the first only.
 """
 
-from piccolo.columns import BigInt, Boolean, Bytea, DoublePrecision, ForeignKey, Integer, Serial, Varchar
+from piccolo.columns import BigInt, Boolean, Bytea, DoublePrecision, ForeignKey, Integer, Serial, Text, Varchar
 from piccolo.table import Table
 
 from compliance.server.storage.engine import ENGINE
@@ -253,3 +253,97 @@ class BlindSpot(Table, tablename="blind_spot", db=ENGINE):
     lacking_rows = BigInt()
     lacking_fields = BigInt()
     reason = Varchar(255)
+
+
+class Policy(Table, tablename="policy", db=ENGINE):
+    """A policy's identity: `name` is the id that its file gives it."""
+
+    id = Serial(primary_key=True)
+    name = Varchar(64)
+
+
+class PolicyVersion(Table, tablename="policy_version", db=ENGINE):
+    """A policy as it was applied once, its exceptions with it: JSON, numbered within its policy, kept for ever."""
+
+    policy_id = ForeignKey(Policy, primary_key=True, db_column_name="policy_id")
+    version = Integer()
+    digest = Bytea()
+    content = Text()
+    recorded_at = Varchar(TIME)
+
+
+class PolicyPeriod(Table, tablename="policy_period", db=ENGINE):
+    """Interval: from `applied_at` until `replaced_at` a policy was this version; `origin` (folder, builtin) is whose."""
+
+    policy_id = ForeignKey(Policy, primary_key=True, db_column_name="policy_id")
+    applied_at = Varchar(TIME)
+    replaced_at = Varchar(TIME)
+    version = Integer()
+    origin = Varchar(16)
+
+
+class PolicyChange(Table, tablename="policy_change", db=ENGINE):
+    """Each time that policies were applied and changed: the last id tells what a host was judged by."""
+
+    id = Serial(primary_key=True)
+    applied_at = Varchar(TIME)
+    origin = Varchar(16)
+
+
+class HostLabel(Table, tablename="host_label", db=ENGINE):
+    """Interval: what a host is called by an administrator or by its agent's file (`source`: admin, agent)."""
+
+    host_id = ForeignKey(Host, primary_key=True, db_column_name="host_id")
+    name = Varchar(64)
+    source = Varchar(16)
+    first_seen_at = Varchar(TIME)
+    ended_at = Varchar(TIME)
+    value = Varchar(255)
+
+
+class Finding(Table, tablename="finding", db=ENGINE):
+    """Dictionary: what was observed and what was expected, each a sentence, cut at 4,096 characters."""
+
+    id = Serial(primary_key=True)
+    digest = Bytea()
+    observed = Varchar(4096)
+    expected = Varchar(4096)
+
+
+class Verdict(Table, tablename="verdict", db=ENGINE):
+    """Interval: what a version of a policy says of a host (`outcome`: pass, fail, unknown).
+
+    `recorded_at` and `closed_at` are when its beginning and its end were written, by the server's clock. What later
+    knowledge contradicts is not edited: it gets `superseded_at` (OPEN while it stands), and new rows say it better.
+    `exemption` is the place, from 0, of the exception that stands among those of the version. A host that a policy is
+    not about has no row. Gaps are laid over verdicts when they are read.
+    """
+
+    host_id = ForeignKey(Host, primary_key=True, db_column_name="host_id")
+    policy_id = ForeignKey(Policy, db_column_name="policy_id")
+    first_seen_at = Varchar(TIME)
+    recorded_at = Varchar(TIME)
+    ended_at = Varchar(TIME)
+    closed_at = Varchar(TIME, null=True, default=None)
+    superseded_at = Varchar(TIME)
+    version = Integer()
+    outcome = Varchar(8)
+    finding_id = ForeignKey(Finding, db_column_name="finding_id")
+    exemption = Integer(null=True, default=None)
+
+
+class Judged(Table, tablename="judged", db=ENGINE):
+    """Up to where a host was judged; moved, with its verdicts, only by who finds `turn` as it was read.
+
+    `revision` is that of its contact, `policies` the last policy_change, `facts_until` the report known then.
+    `due_at` is when time alone may change a verdict (OPEN: never), `is_watched` whether any next report may.
+    """
+
+    host_id = ForeignKey(Host, primary_key=True, db_column_name="host_id")
+    turn = BigInt()
+    revision = BigInt()
+    policies = Integer()
+    facts_until = Varchar(TIME, null=True, default=None)
+    judged_until = Varchar(TIME)
+    due_at = Varchar(TIME)
+    is_watched = Boolean()
