@@ -273,7 +273,7 @@ class PolicyVersion(Table, tablename="policy_version", db=ENGINE):
 
 
 class PolicyPeriod(Table, tablename="policy_period", db=ENGINE):
-    """Interval: from `applied_at` until `replaced_at` a policy was this version; `origin` (folder, builtin) is whose."""
+    """Interval: which version a policy was from `applied_at` until `replaced_at`; `origin` is folder or builtin."""
 
     policy_id = ForeignKey(Policy, primary_key=True, db_column_name="policy_id")
     applied_at = Varchar(TIME)
