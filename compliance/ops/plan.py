@@ -126,6 +126,8 @@ class Planner:
         kept: set[str] = set()
         if standing is not None and not is_new(standing):
             kept = kept_parameters(template, standing.parameters, self._deployer.defaults(standing.name))
+            # What an earlier template gave, and gives no more, names what is gone: it is not a person's choice to keep.
+            kept -= {name for other in self.stack.templates for name in other.outputs}
         values = wire(self.stack, template, self._given, outputs, image, kept)
         for name, value in values.items():
             if value.source is Source.missing and name != IMAGE:

@@ -99,3 +99,25 @@ def test_what_is_shipped_holds_together(ops):
         ["Email"],
         ["Email"],
     ]
+
+
+def test_what_an_earlier_template_gives_no_more_is_not_kept(aws, ops, unreachable):
+    """Agents would otherwise go on asking for the key of a gateway that is gone."""
+
+    def deploy(*parameters: str):
+        named = [word for parameter in parameters for word in ("--parameter", parameter)]
+        said = ops("deploy", "--stack", "prod", "--yes", "--image", IMAGE, *named, templates=None)
+        assert said.code == 0, said.err
+
+    def agents_are_told() -> tuple[str, str]:
+        client = boto3.client("cloudformation", region_name=REGION)
+        (stack,) = client.describe_stacks(StackName="compliance-prod-agents")["Stacks"]
+        told = {one["ParameterKey"]: one["ParameterValue"] for one in stack["Parameters"]}
+        return told["Url"], told["GatewayKeySecret"]
+
+    deploy("Email=ops@example.org")
+    url, key = agents_are_told()
+    assert ".execute-api." in url
+    assert key.startswith("arn:aws:secretsmanager:")
+    deploy("Gateway=off", "BalancerUrl=https://compliance.example.com")
+    assert agents_are_told() == ("https://compliance.example.com", "")
