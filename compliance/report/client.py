@@ -113,9 +113,12 @@ class Reader:
 @contextmanager
 def reading(source: Source) -> Iterator[Reader]:
     """A reader for the time of a command."""
+    headers = {"Authorization": f"Bearer {source.key}", "User-Agent": f"compliance-report/{__version__}"}
+    if source.gateway_key:
+        headers["x-api-key"] = source.gateway_key
     client = httpx.Client(
         base_url=source.url,
-        headers={"Authorization": f"Bearer {source.key}", "User-Agent": f"compliance-report/{__version__}"},
+        headers=headers,
         timeout=TIMEOUT,
         verify=_trust(source),
         # A proxy cannot reach what listens on this machine only.

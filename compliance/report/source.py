@@ -7,7 +7,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from compliance.errors import Broken, WrongUsage
-from compliance.settings import is_loopback, state_folder
+from compliance.settings import is_loopback, read_secret, state_folder
 
 DEFAULT_SERVER = "http://127.0.0.1:8080"
 KEY_FILE = "read.key"
@@ -17,11 +17,13 @@ HOW = "give a read key with --key-file FILE, on stdin with --key-file -, or in C
 
 @dataclass(frozen=True)
 class Source:
-    """Where to ask. The key stays out of every printed form."""
+    """Where to ask. The keys stay out of every printed form."""
 
     url: str
     key: str
     ca: Path | None = None
+    gateway_key: str | None = None
+    """What an API gateway in front of the server asks for, beside the key."""
 
     def __repr__(self) -> str:
         return f"Source({self.url!r})"
@@ -39,7 +41,7 @@ def find(server: str | None, key_file: str | None, ca: Path | None, insecure: bo
         raise WrongUsage(
             f"The key would travel to {url} for anybody to read: use https://, or --insecure if the network is trusted."
         )
-    return Source(url, key, ca)
+    return Source(url, key, ca, read_secret(None, None, ("COMPLIANCE_GATEWAY_KEY",)))
 
 
 def _says_url_api(server: str | None) -> bool:

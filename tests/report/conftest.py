@@ -27,6 +27,8 @@ class Canned:
         self.answers: dict[str, list[tuple[int, bytes]]] = {}
         self.asked: list[tuple[str, dict[str, str]]] = []
         self.keys: list[str | None] = []
+        self.gateway_keys: list[str | None] = []
+        self.paths: list[str] = []
         self.url = ""
 
     def answer(self, path: str, *structs: Any) -> None:
@@ -54,6 +56,8 @@ def canned() -> Iterator[Canned]:
             path = parts.path.removeprefix("/api/v1/")
             said.asked.append((path, dict(parse_qsl(parts.query))))
             said.keys.append(self.headers["Authorization"])
+            said.gateway_keys.append(self.headers["x-api-key"])
+            said.paths.append(parts.path)
             status, body = said.take(path)
             self.send_response(status)
             self.send_header("Content-Length", str(len(body)))

@@ -8,6 +8,7 @@ import pytest
 
 from compliance.errors import WrongUsage
 from compliance.report.source import DEFAULT_SERVER, find
+from tests.report import fleet
 
 FAR = "https://far.example:8443"
 
@@ -107,3 +108,15 @@ def test_a_source_does_not_print_its_key(state):
     left_by_up(state)
     assert "cmk_local" not in repr(find(None, None, None, False))
     assert os.environ["COMPLIANCE_STATE_DIR"] == str(state)
+
+
+def test_a_gateway_in_front_gets_its_own_key_beside_the_readers_and_its_stage_in_the_path(canned, report, monkeypatch):
+    canned.answer("hosts", fleet.page())
+    report("hosts")
+    monkeypatch.setenv("COMPLIANCE_GATEWAY_KEY", "key-of-the-gateway")
+    monkeypatch.setenv("COMPLIANCE_KEY", "cmk_reader")
+    report("hosts", "--server", f"{canned.url}/v1")
+    assert canned.gateway_keys == [None, "key-of-the-gateway"]
+    assert canned.keys[-1] == "Bearer cmk_reader"
+    assert canned.paths == ["/api/v1/hosts", "/v1/api/v1/hosts"]
+    assert "key-of-the-gateway" not in repr(find(canned.url, None, None, False))

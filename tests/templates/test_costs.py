@@ -67,5 +67,11 @@ def test_every_parameter_that_the_page_names_is_one():
         for key in template(name)["Parameters"]
     }
     named = set(re.findall(r"`([A-Z][A-Za-z]+)(?:=[^`]*)?`", PAGE)) | set(re.findall(r"--parameter ([A-Za-z]+)=", PAGE))
-    others = {"Url", "IngestKeySecret", "DatabaseSecret", "Key"}  # outputs, and the word in `--parameter Key=Value`
+    others = {
+        "Url",
+        "IngestKeySecret",
+        "DatabaseSecret",
+        "GatewayKeySecret",
+        "Key",
+    }  # outputs, and the word in `--parameter Key=Value`
     assert named - others <= known
