@@ -67,8 +67,11 @@ def see_this_process(stack: Stack, host_id: str) -> list[Any]:
 
 
 def start_again(stack: Stack) -> None:
-    with step("after `down` and `up` all is there"):
+    with step("after a restart, and after `down` and `up`, all is there"):
         before = stack.hosts()
+        stack.compose("restart")
+        stack.up()
+        expect("hosts", [host["id"] for host in stack.hosts()], [host["id"] for host in before])
         stack.compose("--profile", "*", "down")
         stack.up()
         expect("hosts", [host["id"] for host in stack.hosts()], [host["id"] for host in before])
