@@ -140,31 +140,18 @@ def _served(sock: socket.socket, listening: Listening, database: str) -> Iterato
 def _tell(
     folder: Path, server: str, enroll_key: str, once: bool, interval: int, database: str, told: list[int]
 ) -> None:
-    from compliance.agent import config, loop
-    from compliance.agent.collectors import COLLECTORS, Memory
-    from compliance.agent.identity import locked
-    from compliance.agent.spool import Spool
+    from compliance.agent import config
+    from compliance.agent.identity import alone, locked
+    from compliance.agent.resident import Resident
     from compliance.report import cli as report
 
     given = config.Given(folder, server, enroll_key)
-    with closing(config.connect(given)) as transport:
+    with closing(config.connect(given)) as transport, alone(folder):
         with locked(folder):
             identity = config.enroll(given, transport)
-        memory: list[Memory] = []
-
-        def tick() -> None:
-            if told:
-                raise KeyboardInterrupt
-            # The lock is held for a tick only, so that `agent send` gets its turn beside us.
-            with locked(folder), closing(Spool(folder)) as spool:
-                if spool.healed:
-                    console.warn(spool.healed)
-                snapshot, kept = loop.look(spool, COLLECTORS, memory[0] if memory else None)
-                memory[:] = [kept]
-                spool.add(loop.report_of(snapshot, spool, identity.id, None if once else interval))
-                loop.drain(spool, transport, identity, [])
-
-        tick()
+        agent = Resident(folder, identity, transport, lambda _: None, console.warn, None if once else interval)
+        agent.look()
+        agent.send_all()
         read_key = str(folder / "read.key")
         report.host(identity.id, Format.table, server=server, key_file=read_key)
         report.hosts(Format.table, server=server, key_file=read_key)
@@ -172,7 +159,12 @@ def _tell(
         _say_where(folder, server, database)
         if not once:
             console.say(f"Reporting every {interval} s; Ctrl-C ends it.")
-            loop.run(tick, interval, threading.Event(), console.warn, splay=False)
+            agent.run(first_look=interval, alive=lambda: _end_if(told))
+
+
+def _end_if(told: list[int]) -> None:
+    if told:
+        raise KeyboardInterrupt
 
 
 def _say_where(folder: Path, server: str, database: str) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterable
 from contextlib import closing
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -49,6 +51,14 @@ Insecure = Annotated[
 ConfigFile = Annotated[
     Path | None, typer.Option("--config", help="A TOML file with these settings; examples/agent.toml lists them.")
 ]
+
+
+class LogForm(StrEnum):
+    """How a resident agent writes what happens."""
+
+    text = "text"
+    json = "json"
+
 
 FIELDS = {"so-name": "name", "so-version": "version"}
 """Names of the brief that mean one field of a kind."""
@@ -138,11 +148,29 @@ def send(
         raise WrongUsage("Say --all or name what to send, not both.")
     chosen = kinds_of(kinds)
     given = configs.gather(state_dir, server, key, key_file, ca, insecure, config=config)
+    if _asked_resident(given, output):
+        return
     with closing(configs.connect(given)) as transport, identities.locked(private_folder(given.folder)):
         sent, snapshot, trouble = _send(given, transport, chosen)
     _show_sent(sent, snapshot, output)
     if trouble is not None:
         raise trouble
+
+
+def _asked_resident(given: Given, output: Format) -> bool:
+    """Whether a resident agent was there to look and send in our place: one agent keeps a host's chain of reports."""
+    from compliance.agent import identity as identities
+    from compliance.agent import resident, standing
+
+    pid = identities.resident(given.folder) if given.folder.is_dir() else None
+    if pid is None or not hasattr(signal, "SIGUSR1"):
+        return False
+    if not resident.ask(given.folder, pid):
+        raise ComplianceError(f"The resident agent (process {pid}) was asked to look and has not: see its log.")
+    if output is Format.table:
+        console.say(f"The resident agent (process {pid}) looked and sent what waited.")
+    standing.show(given.folder, None, output)
+    return True
 
 
 def _send(given: Given, transport: Any, chosen: list[Any]) -> tuple[list[Sent], Snapshot, ComplianceError | None]:
@@ -211,6 +239,39 @@ def _show_sent(sent: list[Sent], snapshot: Snapshot, output: Format) -> None:
         from compliance.agent import tables
 
         console.say("Looked at " + ", ".join(tables.summary(snapshot)) + ".")
+
+
+@app.command()
+def run(
+    interval: Annotated[
+        int | None, typer.Option("--interval", min=1, max=86_400, help="Seconds between looks.", show_default="60")
+    ] = None,
+    server: Server = None,
+    key_file: KeyFile = None,
+    ca: Ca = None,
+    insecure: Insecure = False,
+    log: Annotated[LogForm, typer.Option("--log", help="Lines for a person, or a JSON object each.")] = LogForm.text,
+    state_dir: StateDir = None,
+    config: ConfigFile = None,
+) -> None:
+    """Stay, look every interval, and send; enrolls first where it has a server and a key. SIGTERM ends it.
+
+    $ compliance agent run --interval 60
+    """
+    from compliance.settings import state_folder
+
+    folder = private_folder(state_folder(state_dir))
+    from compliance.agent import running
+
+    given: dict[str, Any] = {
+        "folder": str(folder),
+        "server": server,
+        "key_file": key_file,
+        "insecure": insecure,
+        "interval": interval,
+    }
+    given |= {"ca": ca and str(ca), "config": config and str(config), "log": log.value}
+    running.replace_this_process(given)
 
 
 @app.command()

@@ -83,12 +83,7 @@ def adopt(folder: Path, identity: Identity) -> None:
 @contextmanager
 def locked(folder: Path, seconds: float = LOCK_SECONDS) -> Iterator[None]:
     """One agent at a time in a state folder; the others wait for their turn. Ends with the process, however it ends."""
-    path = folder / "agent.lock"
-    try:
-        file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-        path.chmod(0o600)  # whatever the umask
-    except OSError as error:
-        raise Broken(f"Cannot lock {path} ({error.strerror}): make the folder writable.") from error
+    file = _open_lock(folder / "agent.lock")
     try:
         until = time.monotonic() + seconds
         while not _try_lock(file):
@@ -98,6 +93,46 @@ def locked(folder: Path, seconds: float = LOCK_SECONDS) -> Iterator[None]:
         yield
     finally:
         os.close(file)
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """One resident agent in a state folder, by a lock of its own that holds its process id."""
+    file = _open_lock(folder / "resident.lock")
+    try:
+        if not _try_lock(file):
+            raise Broken(f"A resident agent (process {_pid_in(file)}) runs in {folder} already: end it first.")
+        os.ftruncate(file, 0)
+        os.write(file, f"{os.getpid()}\n".encode())
+        yield
+    finally:
+        os.close(file)
+
+
+def resident(folder: Path) -> int | None:
+    """The process id of the resident agent that runs in this state folder."""
+    if not (folder / "resident.lock").exists():
+        return None
+    file = _open_lock(folder / "resident.lock")
+    try:
+        return None if _try_lock(file) else _pid_in(file)
+    finally:
+        os.close(file)
+
+
+def _pid_in(file: int) -> int | None:
+    os.lseek(file, 0, os.SEEK_SET)
+    text = os.read(file, 32).decode("ascii", "replace").strip()
+    return int(text) if text.isdecimal() else None
+
+
+def _open_lock(path: Path) -> int:
+    try:
+        file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        path.chmod(0o600)  # whatever the umask
+    except OSError as error:
+        raise Broken(f"Cannot lock {path} ({error.strerror}): make the folder writable.") from error
+    return file
 
 
 if sys.platform == "win32":

@@ -1,10 +1,8 @@
-"""Take, add, send, accept: once, or again and again."""
+"""Take, add, send, accept."""
 
 from __future__ import annotations
 
-import random
 import secrets
-import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -19,14 +17,11 @@ from compliance.agent.identity import Identity
 from compliance.agent.snapshot import Snapshot, clock, take
 from compliance.agent.spool import Spool
 from compliance.agent.transport import Malformed, Transport, TryLater
-from compliance.errors import Unreachable
 from compliance.wire.facts import LAST_MOMENT
 from compliance.wire.messages import Dropped, Kind, Report
 
 TRIES = 3
 """How often a report is made whole before the server's wishes are taken for a fault."""
-BACKOFF_CAP = 300.0
-"""Seconds; capped first and jittered fully after, so that a fleet does not come back all at once."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +47,9 @@ def look(spool: Spool, kinds: Iterable[Kind], memory: Memory | None = None) -> t
     return snapshot, memory
 
 
-def report_of(snapshot: Snapshot, spool: Spool, host_id: str, interval: int | None = None) -> Report:
+def report_of(
+    snapshot: Snapshot, spool: Spool, host_id: str, interval: int | None = None, slowed: str | None = None
+) -> Report:
     """The report of a snapshot: what changed since what was said, or all of it in a new boot and once a day."""
     said = {kind: rows for kind, rows in spool.said().items() if not _whole_is_due(spool, kind, snapshot, host_id)}
     taken_at = _within_bounds(snapshot.taken_at)
@@ -63,6 +60,7 @@ def report_of(snapshot: Snapshot, spool: Spool, host_id: str, interval: int | No
         boot_id=snapshot.boot_id,
         agent=__version__,
         interval=UNSET if interval is None else interval,
+        slowed=slowed or UNSET,
         sections=changes.sections(snapshot.looks, said),
     )
 
@@ -86,13 +84,18 @@ def _day_of_whole(host_id: str, now_ms: int) -> int:
 
 
 def drain(
-    spool: Spool, transport: Transport, identity: Identity, sent: list[Sent], now: Callable[[], int] = clock
+    spool: Spool,
+    transport: Transport,
+    identity: Identity,
+    sent: list[Sent],
+    now: Callable[[], int] = clock,
+    most: int | None = None,
 ) -> None:
-    """Sends what waits, oldest first, and adds to `sent` what left the queue.
+    """Sends what waits, oldest first and `most` at once, and adds to `sent` what left the queue.
 
     Raises Unreachable or Refused when it has to stop; the rest keeps waiting.
     """
-    while (report := spool.first()) is not None:
+    while (most is None or len(sent) < most) and (report := spool.first()) is not None:
         try:
             sent.append(_send(report, spool, transport, identity, now))
         except Malformed as error:
@@ -116,25 +119,3 @@ def _send(report: Report, spool: Spool, transport: Transport, identity: Identity
             return Sent(report.id, report.taken_at, transport.sent_bytes, receipt.outcome)
         last, whole = receipt.last, whole | set(receipt.wanted)
     raise TryLater("The server keeps asking for the same report again: look at its log; nothing is lost.")
-
-
-def run(
-    tick: Callable[[], None], interval: float, stop: threading.Event, say: Callable[[str], None], splay: bool = True
-) -> None:
-    """Calls `tick` every `interval` seconds until `stop`. Failures are said, and waited out."""
-    failures = 0
-    delay = random.uniform(0, interval) if splay else interval  # noqa: S311
-    while not stop.wait(delay):
-        try:
-            tick()
-            failures, delay = 0, interval
-        except Unreachable as error:
-            failures += 1
-            say(str(error))
-            delay = backoff(failures, interval, error.seconds if isinstance(error, TryLater) else None)
-
-
-def backoff(failures: int, interval: float, asked: float | None) -> float:
-    """Seconds to wait: what the server asked for at least, and a random part of a capped doubling."""
-    capped = min(BACKOFF_CAP, interval * 2.0 ** min(failures, 16))
-    return max(asked or 0.0, random.uniform(0, capped), 1.0)  # noqa: S311

@@ -86,6 +86,8 @@ def _warnings(detail: HostDetail) -> dict[str, Any]:
     if abs(detail.skew_ms or 0) >= WORTH_TELLING_MS:
         direction = "ahead of" if (detail.skew_ms or 0) > 0 else "behind"
         told["Clock"] = f"{duration(abs(detail.skew_ms or 0))} {direction} the server's"
+    if detail.slowed is not None:
+        told["Slowed"] = detail.slowed
     if detail.corrections:
         told["Corrected"] = f"{counted(detail.corrections, 'row', 'rows')} that a whole look found to be wrong"
     return {label: Text(clean(words), style=WARN) for label, words in told.items()}

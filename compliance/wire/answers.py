@@ -96,6 +96,8 @@ class HostDetail(Answer, frozen=True, kw_only=True):
     retired_at: int | None
     refused_at: int | None
     """Since when it is refused as a clone; `compliance server hosts release` ends it."""
+    slowed: str | None
+    """Why its agent looks less often than it was told to."""
     skew_ms: int | None
     """Its clock against ours at the last report; positive is ahead."""
     corrections: int

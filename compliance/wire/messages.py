@@ -142,6 +142,8 @@ class Report(Message, frozen=True, kw_only=True):
     """The agent's version."""
     interval: Annotated[int, Meta(ge=1, le=86_400)] | UnsetType = UNSET
     """Seconds until the next one; absent where none is promised (a single `send`), and then silence is no gap."""
+    slowed: Reason | UnsetType = UNSET
+    """Why the agent looks less often than it was told to: it watches what it uses of its host."""
     dropped: Dropped | UnsetType = UNSET
     sections: Sections
 

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import random
 import sqlite3
 import subprocess
-import threading
 from contextlib import closing
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from compliance.agent import config as configs
 from compliance.agent import loop
 from compliance.agent.config import Given
 from compliance.agent.identity import mint
-from compliance.agent.loop import backoff, drain, look, report_of, run
+from compliance.agent.loop import drain, look, report_of
 from compliance.agent.spool import Spool
-from compliance.agent.transport import Transport, TryLater, make_client
+from compliance.agent.transport import Transport, make_client
 from compliance.errors import Refused, Unreachable
 from compliance.server.storage.engine import Store, open_store
 from compliance.wire.codec import compress, encode
@@ -323,63 +319,3 @@ def test_separate_runs_remember_the_processes_that_they_read(folder: Path):
     assert isinstance(report.sections.processes, Change)
     assert child not in {row.pid for row in report.sections.processes.started}
     assert (shell.pid, "sh") not in {(row.pid, row.name) for row in report.sections.processes.started}
-
-
-class Stopped(threading.Event):
-    """Never waits: says how long it was asked to, and ends after so many times."""
-
-    def __init__(self, times: int) -> None:
-        super().__init__()
-        self.times = times
-        self.waited: list[float] = []
-
-    def wait(self, timeout: float | None = None) -> bool:
-        self.waited.append(timeout or 0)
-        return len(self.waited) > self.times
-
-
-def test_the_first_look_is_spread_over_the_interval_and_the_others_keep_it():
-    stop, ticks = Stopped(3), list[int]()
-    run(lambda: ticks.append(1), 60, stop, lambda sentence: None)
-    assert len(ticks) == 3
-    assert 0 <= stop.waited[0] <= 60
-    assert stop.waited[1:] == [60, 60, 60]
-
-
-def test_a_failing_server_is_told_once_a_try_and_asked_after_a_pause():
-    said: list[str] = []
-    troubles: list[Exception | None] = [TryLater("Busy.", 700.0), Unreachable("Gone."), None]
-
-    def tick() -> None:
-        trouble = troubles.pop(0)
-        if trouble:
-            raise trouble
-
-    stop = Stopped(3)
-    run(tick, 60, stop, said.append, splay=False)
-    assert said == ["Busy.", "Gone."]
-    assert stop.waited[1] >= 700
-    assert 1 <= stop.waited[2] <= 240
-    assert stop.waited[3] == 60
-
-
-def test_a_refusal_ends_the_loop():
-    def tick() -> None:
-        raise Refused("No.")
-
-    with pytest.raises(Refused):
-        run(tick, 60, Stopped(9), lambda sentence: None)
-
-
-@given(st.integers(1, 200), st.floats(1, 86_400), st.none() | st.floats(0, 3600), st.integers(0, 9))
-def test_a_pause_is_capped_first_and_jittered_fully(failures: int, interval: float, asked: float | None, seed: int):
-    random.seed(seed)
-    pause = backoff(failures, interval, asked)
-    assert max(1.0, asked or 0.0) <= pause <= max(loop.BACKOFF_CAP, asked or 0.0)
-
-
-def test_pauses_after_a_long_outage_are_spread_over_all_of_the_cap():
-    random.seed(1)
-    pauses = [backoff(28, 60, None) for _ in range(2000)]
-    assert sum(pause < 60 for pause in pauses) == pytest.approx(400, rel=0.2)
-    assert sum(pause > 240 for pause in pauses) == pytest.approx(400, rel=0.2)

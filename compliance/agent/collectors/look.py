@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from threading import Thread
 from typing import NamedTuple
 
 import msgspec
@@ -76,6 +77,8 @@ class Memory:
     cpu: CpuTimes | None = None
     processes: dict[int, Known] = field(default_factory=dict)
     """By pid."""
+    hanging: dict[str, Thread] = field(default_factory=dict)
+    """Looks that took too long, by kind: none is started beside one that still hangs."""
 
     def dump(self, *, processes: bool = False) -> bytes:
         """JSON: under 100 bytes, or with the processes (their rows, already redacted) some 250 more for each."""

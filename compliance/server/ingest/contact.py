@@ -28,6 +28,7 @@ class Contact:
     boots: bytes = b""
     agent: str | None = None
     blind: bytes | None = None
+    slowed: str | None = None
     seen_at: str | None = None
     received_at: str | None = None
     skew_ms: int = 0

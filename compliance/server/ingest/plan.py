@@ -77,6 +77,7 @@ def add(plan: Plan, contact: Contact, report: Report, decision: Apply, kept: Kep
     contact.revision += _rows_planned(plan) != changes
     contact.seen_at, contact.received_at = seen, received
     contact.skew_ms = report.sent_at - to_ms(received)
+    contact.slowed = None if report.slowed is UNSET else report.slowed
     contact.interval_s = _promise(report)
     contact.remember_report(bytes.fromhex(report.id))
 

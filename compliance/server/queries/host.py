@@ -48,6 +48,7 @@ async def host(store: Store, name: str, at: int) -> HostDetail | None:
         enrolled_at=to_ms(identity["enrolled_at"]),
         retired_at=_by(identity["retired_at"], moment),
         refused_at=_by(identity["refused_at"], moment),
+        slowed=identity["slowed"],
         skew_ms=None if identity["seen_at"] is None else identity["skew_ms"],
         corrections=identity["corrections"],
         looked_at={kind: to_ms(text) for kind, text in looked.items() if _by(text, moment) is not None},

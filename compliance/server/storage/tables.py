@@ -76,6 +76,7 @@ class HostContact(Table, tablename="host_contact", db=ENGINE):
     boots = Bytea()
     agent = Varchar(64, null=True, default=None)
     blind = Bytea(null=True, default=None)
+    slowed = Varchar(255, null=True, default=None)
     seen_at = Varchar(TIME, null=True, default=None)
     received_at = Varchar(TIME, null=True, default=None)
     skew_ms = BigInt()

@@ -40,7 +40,7 @@ FIRST_TABLES = Migration(
         "{index:host_token_host ON host_token (host_id)|the tokens of a host: enrollment, hosts retire}",
         "CREATE TABLE IF NOT EXISTS host_contact (host_id {ref} NOT NULL, report_id {digest}, recent {ids} NOT NULL,"
         " boot_id {text:64}, boots {ids} NOT NULL, agent {text:64}, blind {digest},"
-        " seen_at {time}, received_at {time}, skew_ms {i64} NOT NULL,"
+        " slowed {text:255}, seen_at {time}, received_at {time}, skew_ms {i64} NOT NULL,"
         " interval_s {u32}, revision {u64} NOT NULL, corrections {u64} NOT NULL,"
         " forks {u8} NOT NULL, forked_at {time}, forked_by {digest}, refused_at {time},"
         " host_state {digest}, os_state {digest}, addresses_state {digest}, processes_state {digest},"
