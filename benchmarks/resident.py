@@ -1,7 +1,7 @@
 """What the resident agent uses: processor time of a look at 300 processes, as a share of a minute, and its memory.
 
-It runs as its own process against a server on SQLite, once a second, so that a minute holds many looks; at most 0.1% of a
-processor at one look a minute, and 40 MB.
+It runs as its own process against a server on SQLite, once a second, so that a minute holds many looks; at most 0.1%
+of a processor at one look a minute, and 40 MB.
 """
 
 from __future__ import annotations
