@@ -158,6 +158,8 @@ def _tell(
         sys.stdout.flush()  # whoever reads from a pipe wants it now, not when all ends
         _say_where(folder, server, database)
         if not once:
+            if hasattr(signal, "SIGUSR1"):  # `agent send` asks by it
+                signal.signal(signal.SIGUSR1, lambda *_: agent.ask())
             console.say(f"Reporting every {interval} s; Ctrl-C ends it.")
             agent.run(first_look=interval, alive=lambda: _end_if(told))
 

@@ -90,8 +90,10 @@ def test_up_keeps_reporting_until_it_is_told_to_end(shell: Shell, database, numb
         page = json.loads(shell("report", "cpu", "--since", "1h", "-o", "json").out)
         samples.update(item["seen_at"] for item in page["items"])
     assert re.search(rf"{re.escape(HOSTNAME)} +reporting", shell("report", "hosts").out)
-    # Its turn comes between two of the resident's looks.
-    assert "applied" in shell("agent", "send", "--all").out
+    # One agent keeps a host's chain of reports: `send` asks it.
+    asked = shell("agent", "send", "--all")
+    assert re.search(r"The resident agent \(process \d+\) looked and sent what waited\.", asked.err)
+    assert re.search(r"Last accepted +just now", asked.out)
     shown = running.end(number)
     assert shown.code == 0
     assert shown.err.endswith("Stopped. `compliance up` goes on where it was.\n")
