@@ -141,6 +141,7 @@ def _tell(
     folder: Path, server: str, enroll_key: str, once: bool, interval: int, database: str, told: list[int]
 ) -> None:
     from compliance.agent import config
+    from compliance.agent.budget import unlimited
     from compliance.agent.identity import alone, locked
     from compliance.agent.resident import Resident
     from compliance.report import cli as report
@@ -149,7 +150,8 @@ def _tell(
     with closing(config.connect(given)) as transport, alone(folder):
         with locked(folder):
             identity = config.enroll(given, transport)
-        agent = Resident(folder, identity, transport, lambda _: None, console.warn, None if once else interval)
+        promised = None if once else interval
+        agent = Resident(folder, identity, transport, _quiet, console.warn, promised, budget=unlimited())
         agent.look()
         agent.send_all()
         read_key = str(folder / "read.key")
@@ -162,6 +164,10 @@ def _tell(
                 signal.signal(signal.SIGUSR1, lambda *_: agent.ask())
             console.say(f"Reporting every {interval} s; Ctrl-C ends it.")
             agent.run(first_look=interval, alive=lambda: _end_if(told))
+
+
+def _quiet(sentence: str) -> None:
+    """The report on the screen says more than a line a minute would."""
 
 
 def _end_if(told: list[int]) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 CPU_PERCENT = 1.0
-"""Of one processor, over a window of looks."""
+"""Of one processor, at a look a minute; who asks for more looks grants as much more."""
 MEMORY_MB = 150.0
 WINDOW = 5
 """Looks after which is judged anew."""
@@ -56,6 +57,16 @@ class Budget:
         elif self.factor > 1 and percent * 2 < self._cpu_percent and memory < self._memory_mb:
             self.factor //= 2
             self._reason = self._reason if self.factor > 1 else None
+
+
+def budget_for(interval: float) -> Budget:
+    """Of an agent that looks every so many seconds."""
+    return Budget(CPU_PERCENT * max(1.0, 60 / interval))
+
+
+def unlimited() -> Budget:
+    """Of an agent that shares its process with a server: what the two use is not told apart."""
+    return Budget(math.inf, math.inf)
 
 
 def read_resident_mb() -> float | None:

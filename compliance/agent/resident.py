@@ -11,7 +11,7 @@ from contextlib import closing
 from pathlib import Path
 
 from compliance.agent import loop
-from compliance.agent.budget import Budget
+from compliance.agent.budget import Budget, budget_for
 from compliance.agent.collectors import COLLECTORS, Memory
 from compliance.agent.identity import Identity, locked
 from compliance.agent.loop import Sent
@@ -51,7 +51,7 @@ class Resident:
         """Set from a signal, then `wake`: called once, between two steps."""
         self._folder, self._kinds = folder, tuple(kinds)
         self._say, self._warn = say, warn
-        self._budget = budget or Budget()
+        self._budget = budget or budget_for(interval or 60)
         self._enroll, self._now = enroll, now
         self._memory: Memory | None = None
         self._asked = threading.Event()

@@ -1,4 +1,4 @@
-from compliance.agent.budget import SLOWEST, WINDOW, Budget, read_resident_mb
+from compliance.agent.budget import CPU_PERCENT, SLOWEST, WINDOW, Budget, budget_for, read_resident_mb
 
 
 class Meters:
@@ -56,6 +56,11 @@ def test_just_below_the_budget_it_stays_as_slow_as_it_is():
     meters.window(2.0)
     assert meters.window(0.9) is not None
     assert meters.budget.factor == 2
+
+
+def test_who_asks_for_more_looks_grants_as_much_more():
+    assert budget_for(60)._cpu_percent == budget_for(3600)._cpu_percent == CPU_PERCENT
+    assert budget_for(1)._cpu_percent == 60 * CPU_PERCENT
 
 
 def test_the_memory_of_this_process_is_read_where_the_platform_tells():
