@@ -1,10 +1,12 @@
 # make run     the whole product on this machine, until Ctrl-C     make run ARGS=--once
 # make test    everything that has to pass                         make test ARGS="-k spool"
+# make aws-check   deployments on LocalStack, which wants Python 3.13: make aws-check PYTHON313=/usr/bin/python3.13
 # PYTHON names the interpreter of the virtual environment: make run PYTHON=python3.13
 .POSIX:
-.PHONY: run test lint format docs lock bench clean mariadb env image image-check
+.PHONY: run test aws-check lint format docs lock bench clean mariadb env image image-check
 
 PYTHON = python3
+PYTHON313 = python3.13
 ARGS =
 BIN = .venv/bin
 PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
@@ -14,6 +16,10 @@ run: .stamps/all
 
 test: lint mariadb .stamps/guard
 	$(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS)
+
+# Outside `make test`: LocalStack is half a gigabyte, and a test takes it seconds.
+aws-check: .stamps/dev .stamps/localstack/ready
+	COMPLIANCE_LOCALSTACK=.stamps/localstack/bin/python $(BIN)/python -m pytest tests/ops/check_localstack.py $(ARGS)
 
 lint: .stamps/dev
 	$(BIN)/ruff check .
@@ -79,6 +85,15 @@ clean:
 	  tar -xzf package/cdklabs/cdk_validator_cfnguard/_jsii/*.tgz --strip-components=1 package/rules "package/bin/$$machine" && \
 	  mv "bin/$$machine/cfn-guard" cfn-guard && chmod +x cfn-guard && rm -rf bin package
 	mv .stamps/guard.new .stamps/guard
+
+.stamps/localstack/ready: tests/ops/localstack/requirements.txt
+	@$(PYTHON313) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 13))' 2>/dev/null || { \
+	  echo 'LocalStack needs Python 3.13; where it has another name: make aws-check PYTHON313=/usr/bin/python3.13' >&2; exit 1; }
+	rm -rf .stamps/localstack
+	mkdir -p .stamps
+	$(PYTHON313) -m venv .stamps/localstack
+	.stamps/localstack/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
+	touch $@
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \

@@ -22,6 +22,8 @@ DIGEST = re.compile(r"@sha256:[0-9a-f]{64}$")
 ECR = re.compile(
     r"(?P<account>\d{12})\.dkr\.ecr\.(?P<region>[\w-]+)\.amazonaws\.com(?:\.cn)?/(?P<name>[^:@]+):(?P<tag>.+)"
 )
+MACHINE = re.compile(r"-(arm64|x86_64)$")
+ARCHITECTURES = {"arm64": "arm64", "x86_64": "amd64"}
 LOCAL = "compliance-monitor"
 HOW = "give --image URI, or run this from a checkout of the project on a machine whose Docker works"
 
@@ -40,9 +42,10 @@ class Docker:
             return False
         return True
 
-    def build(self, folder: Path, tag: str, platform: str | None) -> None:
+    def build(self, folder: Path, tag: str, platform: str | None, given: dict[str, str]) -> None:
         of = ["--platform", platform] if platform else []
-        self._do("build", *of, "--tag", tag, str(folder))
+        told = [word for name, value in given.items() for word in ("--build-arg", f"{name}={value}")]
+        self._do("build", *of, *told, "--tag", tag, str(folder))
 
     def tag(self, old: str, new: str) -> None:
         self._ask("tag", old, new)
@@ -105,7 +108,7 @@ class Named:
         self._docker.pull(tagged)
         return self._docker.by_digest(tagged)
 
-    def build(self) -> None:
+    def build(self, platform: str | None) -> None:
         raise AssertionError("an image that was named is never built")
 
     def push(self, repository: str) -> str:
@@ -124,8 +127,8 @@ class Named:
 class Built:
     """The one that this checkout makes."""
 
-    def __init__(self, checkout: Path | None, cloud: Cloud, docker: Docker, platform: str | None = None) -> None:
-        self._checkout, self._cloud, self._docker, self._platform = checkout, cloud, docker, platform
+    def __init__(self, checkout: Path | None, cloud: Cloud, docker: Docker) -> None:
+        self._checkout, self._cloud, self._docker = checkout, cloud, docker
 
     def ready(self) -> None:
         """WrongUsage, before anything is asked or done, where no image can be built here."""
@@ -134,9 +137,11 @@ class Built:
         if not self._docker.works():
             raise WrongUsage(f"There is no image to run, and no Docker engine answers here: {HOW}.")
 
-    def build(self) -> None:
+    def build(self, platform: str | None) -> None:
+        """`platform` is the instances', such as linux/arm64; None takes this machine's own."""
         assert self._checkout is not None
-        self._docker.build(self._checkout, f"{LOCAL}:{__version__}", self._platform)
+        given = {"VERSION": __version__, "REVISION": _revision(self._checkout)}
+        self._docker.build(self._checkout, f"{LOCAL}:{__version__}", platform, given)
 
     def push(self, repository: str) -> str:
         """Signed in for twelve hours with a token that AWS makes; it stands on no command line."""
@@ -147,3 +152,18 @@ class Built:
         self._docker.tag(f"{LOCAL}:{__version__}", tag)
         self._docker.push(tag)
         return self._docker.by_digest(tag)
+
+
+def platform_of(machine_image: str) -> str | None:
+    """`linux/arm64` for the name of a machine image that ends in -arm64; None where the name tells nothing."""
+    found = MACHINE.search(machine_image)
+    return f"linux/{ARCHITECTURES[found[1]]}" if found else None
+
+
+def _revision(checkout: Path) -> str:
+    try:
+        asked = ["git", "-C", str(checkout), "rev-parse", "HEAD"]
+        ended = subprocess.run(asked, text=True, capture_output=True, check=False)
+    except OSError:
+        return "unknown"
+    return ended.stdout.strip() or "unknown"

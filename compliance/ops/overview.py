@@ -11,14 +11,14 @@ from compliance.ops.aws import Cloud
 from compliance.ops.deployer import Deployer
 from compliance.ops.stacks import Stack
 from compliance.ops.standing import Standing
-from compliance.ops.status import Answer, Health, State, TemplateStatus, fold
+from compliance.ops.status import Answer, Drift, Health, State, TemplateStatus, fold
 
 CERTIFICATE = "CertificateParameter"
 """The output that names the parameter of Systems Manager with the certificate of a server that made its own."""
 
 
 def look(
-    stack: Stack, deployer: Deployer, ask: Callable[[Mapping[str, str]], Answer | None], drift: bool
+    stack: Stack, deployer: Deployer, ask: Callable[[Mapping[str, str]], Answer | None], ask_drift: bool
 ) -> list[TemplateStatus]:
     """`ask` gets a template's outputs, and answers for the server if they tell where it is."""
     rows = []
@@ -26,6 +26,7 @@ def look(
         name = stack.called(template)
         standing = deployer.look(name)
         outputs = dict(standing.outputs) if standing else {}
+        drift, unseen = _drift(deployer, standing) if ask_drift else (None, None)
         rows.append(
             TemplateStatus(
                 stack=stack.name,
@@ -39,7 +40,8 @@ def look(
                 version=standing.tags.get("compliance:version") if standing else None,
                 outputs=outputs,
                 health=ask(outputs),
-                drift=deployer.drift(name) if drift and _can_drift(standing) else None,
+                drift=drift,
+                drift_unseen=unseen,
             )
         )
     return rows
@@ -67,6 +69,15 @@ def outputs(stack: Stack, deployer: Deployer) -> list[dict[str, Any]]:
     return rows
 
 
-def _can_drift(standing: Standing | None) -> bool:
-    """AWS looks for drift only where nothing is in progress, and something is there."""
-    return standing is not None and standing.state not in (State.working, State.missing)
+def _drift(deployer: Deployer, standing: Standing | None) -> tuple[list[Drift] | None, str | None]:
+    """(what drifted, or why that is unknown); neither where nothing is there."""
+    if standing is None or standing.state is State.missing:
+        return None, None
+    if standing.state is State.working:
+        return None, "it is being worked on"
+    try:
+        found = deployer.drift(standing.name)
+    except ComplianceError as error:
+        # The rest of the status is worth as much without it.
+        return None, str(error).rstrip(".")
+    return found, "AWS could not find out" if found is None else None

@@ -11,13 +11,16 @@ from compliance.ops import events
 from compliance.ops.deployer import Deployer
 from compliance.ops.errors import Failed
 from compliance.ops.events import Event
-from compliance.ops.plan import Plan, Planner, Step, is_missing, is_new
+from compliance.ops.image import platform_of
+from compliance.ops.plan import Plan, Planner, Standings, Step, is_missing, is_new
 from compliance.ops.proposal import Proposal
 from compliance.ops.stacks import IMAGE, Stack
 from compliance.ops.standing import STUCK, Standing
 from compliance.ops.status import State
 from compliance.ops.template import Template
 
+MACHINE_IMAGE = "AWS::SSM::Parameter::Value<AWS::EC2::Image::Id>"
+"""The type of a parameter that names what the instances boot from, and so their architecture."""
 REPOSITORY = "RepositoryUri"
 """The output that tells where an image that was built here is pushed to."""
 
@@ -42,7 +45,9 @@ class Image(Protocol):
     def ready(self) -> str | None:
         """The URI by digest, where nothing has to be built or pushed."""
 
-    def build(self) -> None: ...
+    def build(self, platform: str | None) -> None:
+        """For the architecture of the instances."""
+
     def push(self, repository: str) -> str:
         """The URI by digest, in that repository."""
 
@@ -68,7 +73,7 @@ class Rollout:
             self._confirm(plan, building)
             if image is not None and building:
                 self._voice.say("Building the image from this checkout.")
-                image.build()
+                image.build(_platform(plan, standings))
         except BaseException:
             self._planner.discard(plan.steps)
             raise
@@ -253,6 +258,17 @@ def _fate(template: Template) -> str:
     }
     told = [f"{name} leaves a snapshot" if how == "snapshot" else f"{name} stays" for name, how in kept.items()]
     return f"({', '.join(told)})" if told else "(nothing of it is kept)"
+
+
+def _platform(plan: Plan, standings: Standings) -> str | None:
+    """Of the instances that run the image, by the name of what they boot from."""
+    for step in plan.steps:
+        standing = standings[step.template.name]
+        for name, parameter in step.template.parameters.items():
+            if parameter.type == MACHINE_IMAGE and IMAGE in step.template.parameters:
+                kept = standing.parameters.get(name, "") if standing else ""
+                return platform_of(step.values[name].text or kept)
+    return None
 
 
 def needs_image(stack: Stack) -> bool:

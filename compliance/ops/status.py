@@ -51,7 +51,7 @@ class Drift:
 
 @dataclass(frozen=True)
 class TemplateStatus:
-    """One line of `ops status`. `drift` is None where nobody looked, or where AWS could not tell."""
+    """One line of `ops status`. `drift` is None where nobody looked, or nobody could see."""
 
     stack: str
     template: str
@@ -65,6 +65,8 @@ class TemplateStatus:
     outputs: dict[str, str] = field(default_factory=dict)
     health: Answer | None = None
     drift: list[Drift] | None = None
+    drift_unseen: str | None = None
+    """Why nobody knows of a drift that was asked for."""
 
 
 def fold(cloudformation: str | None) -> State:

@@ -152,6 +152,8 @@ def status_sentences(rows: Sequence[TemplateStatus]) -> list[str]:
             told.append(f"{row.name} ({row.cloudformation}): {'; '.join(why) or 'CloudFormation gives no reason'}.")
         if row.health is not None:
             told.append(f"{row.health.sentence}.")
+        if row.drift_unseen is not None:
+            told.append(f"{row.name}: its drift is unknown, {row.drift_unseen}.")
         for one in row.drift or ():
             what = f": {', '.join(one.properties)}" if one.properties else ""
             told.append(f"{row.name}: {one.resource} ({one.type}) was {one.how} by somebody else{what}.")

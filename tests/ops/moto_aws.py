@@ -178,19 +178,23 @@ def resource_map(self: models.Stack) -> Any:
     return made
 
 
-def parameter_list(self: models.Stack) -> list[dict[str, str]]:
-    hidden = self.resource_map.no_echo_parameter_keys
-    slots = self.template_dict.get("Parameters", {})
+def as_given(self: models.Stack) -> dict[str, str]:
+    """Every parameter as the text that was given for it; moto keeps lists, and what stands in Systems Manager."""
     told = {
         name: ",".join(map(str, value)) if isinstance(value, list) else str(value)
         for name, value in self.resource_map.resolved_parameters.items()
     }
-    for name, slot in slots.items():
+    for name, slot in self.template_dict.get("Parameters", {}).items():
         if slot["Type"].startswith("AWS::SSM::Parameter::"):
-            # What was given is the name of a parameter of Systems Manager; moto would tell what stands there.
             told[name] = self.resource_map.input_parameters.get(name, slot.get("Default"))
+    return told
+
+
+def parameter_list(self: models.Stack) -> list[dict[str, str]]:
+    hidden = self.resource_map.no_echo_parameter_keys
     return [
-        {"ParameterKey": name, "ParameterValue": "****" if name in hidden else value} for name, value in told.items()
+        {"ParameterKey": name, "ParameterValue": "****" if name in hidden else value}
+        for name, value in as_given(self).items()
     ]
 
 
@@ -384,6 +388,7 @@ def teach() -> None:
     models.Stack.parse_template = staticmethod(tree)
     models.ChangeSet._parse_template = parse_change_set
     models.Stack.parameter_list = property(parameter_list)
+    models.Stack.stack_parameters = property(as_given)
     models.CloudFormationBackend.create_change_set = change_set
     models.CloudFormationBackend.execute_change_set = execute
     models.CloudFormationBackend.delete_stack = delete_stack

@@ -15,7 +15,7 @@ class Fixed:
     def ready(self) -> str:
         return self.uri
 
-    def build(self) -> None:
+    def build(self, platform: str | None) -> None:
         raise AssertionError
 
     def push(self, repository: str) -> str:
@@ -32,8 +32,8 @@ class Making:
     def ready(self) -> None:
         self.log.append("ready")
 
-    def build(self) -> None:
-        self.log.append("build")
+    def build(self, platform: str | None) -> None:
+        self.log.append(f"build for {platform}")
         if self.fails == "build":
             raise Failed("the build failed")
 

@@ -1,5 +1,6 @@
 """Images by digest: named, found in a registry, or built. Docker here is a script that remembers how it was called."""
 
+import re
 from pathlib import Path
 
 import boto3
@@ -9,7 +10,7 @@ from compliance import __version__
 from compliance.errors import WrongUsage
 from compliance.ops.aws import connect
 from compliance.ops.errors import Failed, NotThere
-from compliance.ops.image import LOCAL, Built, Docker, Named
+from compliance.ops.image import LOCAL, Built, Docker, Named, _revision, platform_of
 from tests.ops.aws import REGION
 
 DIGEST = "sha256:" + "d" * 64
@@ -97,13 +98,14 @@ def test_a_docker_without_an_engine_is_none(tmp_path):
 
 def test_an_image_is_built_pushed_and_known_by_its_digest(aws, tmp_path, capfd):
     scripted = Scripted(tmp_path, REPOSITORY)
-    built = Built(tmp_path, connect(), scripted.docker, "linux/arm64")
+    built = Built(tmp_path, connect(), scripted.docker)
     built.ready()
-    built.build()
+    built.build("linux/arm64")
     assert built.push(REPOSITORY) == f"{REPOSITORY}@{DIGEST}"
     assert scripted.calls == [
         "version --format {{.Server.Version}}",
-        f"build --platform linux/arm64 --tag {LOCAL}:{__version__} {tmp_path}",
+        f"build --platform linux/arm64 --build-arg VERSION={__version__} --build-arg REVISION=unknown"
+        f" --tag {LOCAL}:{__version__} {tmp_path}",
         "login --username AWS --password-stdin 123456789012.dkr.ecr.eu-west-1.amazonaws.com",
         f"tag {LOCAL}:{__version__} {REPOSITORY}:{__version__}",
         f"push {REPOSITORY}:{__version__}",
@@ -111,6 +113,23 @@ def test_an_image_is_built_pushed_and_known_by_its_digest(aws, tmp_path, capfd):
     ]
     printed = capfd.readouterr()
     assert (printed.out, printed.err) == ("", "step 1\n")
+
+
+def test_an_image_says_of_which_commit_it_is(repository):
+    assert re.fullmatch("[0-9a-f]{40}|unknown", _revision(repository))
+
+
+@pytest.mark.parametrize(
+    ("name", "platform"),
+    [
+        ("/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-arm64", "linux/arm64"),
+        ("/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-x86_64", "linux/amd64"),
+        ("ami-0123456789", None),
+        ("", None),
+    ],
+)
+def test_the_name_of_a_machine_image_tells_its_architecture(name, platform):
+    assert platform_of(name) == platform
 
 
 def test_the_password_of_the_registry_is_only_ever_piped(aws, tmp_path):
@@ -125,7 +144,7 @@ def test_a_build_that_fails_says_so(aws, tmp_path):
     scripted = Scripted(tmp_path, REPOSITORY)
     (tmp_path / "broken").touch()
     with pytest.raises(Failed, match=r"docker build` failed\.$"):
-        Built(tmp_path, connect(), scripted.docker).build()
+        Built(tmp_path, connect(), scripted.docker).build(None)
 
 
 def test_a_digest_that_docker_does_not_tell_is_asked_of_the_person(tmp_path):

@@ -40,9 +40,24 @@ def test_what_aws_tells_of_a_template_is_kept():
     )
 
 
+def test_drift_that_cannot_be_seen_is_unknown_and_says_why():
+    row = look(Stubbed().stands("CREATE_IN_PROGRESS"), drift=True)
+    assert (row.drift, row.drift_unseen) == (None, "it is being worked on")
+    aws = Stubbed().stands("CREATE_COMPLETE")
+    row = look(aws.refuses("detect_stack_drift", "AccessDenied"), drift=True)
+    assert row.drift is None
+    assert "may not do cloudformation:DetectStackDrift" in str(row.drift_unseen)
+    aws = Stubbed().stands("CREATE_COMPLETE").answers("detect_stack_drift", {"StackDriftDetectionId": "d"})
+    told = {"StackId": ID, "StackDriftDetectionId": "d", "DetectionStatus": "DETECTION_FAILED", "Timestamp": 0}
+    row = look(aws.answers("describe_stack_drift_detection_status", told), drift=True)
+    assert (row.drift, row.drift_unseen) == (None, "AWS could not find out")
+
+
 def test_drift_is_looked_for_only_when_it_is_asked_for_and_something_is_there():
-    assert look(Stubbed().stands("CREATE_COMPLETE")).drift is None
-    assert look(Stubbed().stands("CREATE_IN_PROGRESS"), drift=True).drift is None
+    row = look(Stubbed().stands("CREATE_COMPLETE"))
+    assert (row.drift, row.drift_unseen) == (None, None)
+    row = look(Stubbed().refuses("describe_stacks", "ValidationError", "Stack with id x does not exist"), drift=True)
+    assert (row.drift, row.drift_unseen) == (None, None)
     aws = Stubbed().stands("CREATE_COMPLETE").answers("detect_stack_drift", {"StackDriftDetectionId": "d"})
     told = {"StackId": ID, "StackDriftDetectionId": "d", "DetectionStatus": "DETECTION_COMPLETE", "Timestamp": 0}
     aws.answers("describe_stack_drift_detection_status", told)

@@ -109,9 +109,22 @@ def test_an_image_is_built_before_aws_is_touched_and_pushed_once_its_repository_
     voice, image = Scripted(), Making()
     deploy(voice, image)
     repository = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/compliance-tiny"
-    assert image.log == ["ready", "build", f"push {repository}"]
+    assert image.log == ["ready", "build for None", f"push {repository}"]
     assert voice.asked == ["Build the image and deploy tiny?"]
     assert parameter("tiny/image") == f"{repository}@sha256:{'c' * 64}"
+
+
+def test_an_image_is_built_for_the_machines_that_run_it(folder):
+    path, name = folder / "server.yaml", "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default"
+    machine = f"  Machine: {{Type: 'AWS::SSM::Parameter::Value<AWS::EC2::Image::Id>', Default: {name}-x86_64}}\n"
+    text = path.read_text().replace("Value: !Ref InstanceType", "Value: !Ref Machine")
+    path.write_text(text.replace("Parameters:\n", f"Parameters:\n{machine}"))
+    first, chosen, kept = Making(), Making(), Making()
+    deploy(Scripted(), first, folder=folder)
+    deploy(Scripted(), chosen, folder=folder, given={"Machine": f"{name}-arm64"})
+    deploy(Scripted(), kept, folder=folder)
+    builds = [image.log[1] for image in (first, chosen, kept)]
+    assert builds == ["build for linux/amd64", "build for linux/arm64", "build for linux/arm64"]
 
 
 def test_a_build_that_fails_ends_before_aws_is_touched():

@@ -104,7 +104,7 @@ ROWS = [
         "prod", "edge", "compliance-prod-edge", State.ready, "CREATE_COMPLETE", created_ms=0, updated_ms=1,
         health=Answer(Health.unready, "https://x", "https://x answers 503"), drift=[],
     ),
-    TemplateStatus("prod", "guard", "compliance-prod-guard", State.missing),
+    TemplateStatus("prod", "guard", "compliance-prod-guard", State.missing, drift_unseen="AWS could not find out"),
 ]  # fmt: skip
 
 
@@ -128,6 +128,7 @@ def test_beneath_a_status_stands_what_needs_words():
         "compliance-prod-server (UPDATE_ROLLBACK_COMPLETE): the last update failed and was undone; what was there "
         "before runs; no capacity.",
         "https://x answers 503.",
+        "compliance-prod-guard: its drift is unknown, AWS could not find out.",
     ]
 
 
