@@ -3,7 +3,9 @@
 # it was called with goes to /state/calls. /state/fails/NAME holds words: a call of NAME with them in it fails, or,
 # where /state/times/NAME holds a number, that many of them do.
 name=${0##*/}
-{ printf '%s' "$name"; for word in "$@"; do printf ' %s' "${word//$'\n'/ }"; done; echo; } >>/state/calls
+# One write a call: the two ends of a pipe run at the same time.
+call="$name $*"
+echo "${call//$'\n'/ }" >>/state/calls
 
 if [ -e "/state/fails/$name" ] && [[ " $* " == *"$(cat "/state/fails/$name")"* ]]; then
   left=$(cat "/state/times/$name" 2>/dev/null || echo 1)
