@@ -23,6 +23,7 @@ STEPS = (
     steps.look_for_openings,
     steps.keep_passwords,
     steps.report_from_this_machine,
+    steps.report_from_a_container,
     steps.start_again,
     steps.bring_up_with_env,
 )

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from scripts import write_env
-from scripts.image_check.said import docker, expect, step
+from scripts.image_check.said import docker, expect, step, wait
 from scripts.image_check.stack import Stack
 
 
@@ -64,6 +64,24 @@ def see_this_process(stack: Stack, host_id: str) -> list[Any]:
     mine = [(row["pid"], row["exe"]) for row in processes if row["pid"] == os.getpid()]
     expect("this very process", mine, [(os.getpid(), str(Path("/proc/self/exe").readlink()))])
     return processes
+
+
+def report_from_a_container(stack: Stack) -> None:
+    with step("an agent in a container tells of its host what the host tells of itself") as notes:
+        known = {host["id"] for host in stack.hosts()}
+        key = stack.key("enroll", "docker host")
+        stack.compose("run", "--rm", "-T", "agent", "agent", "enroll", "--key-file", "-", given=key)
+        stack.compose("--profile", "agent", "up", "-d")
+        (new,) = {host["id"] for host in stack.hosts()} - known
+        # Asks the one that stays to look now: by itself it takes its time, so that a fleet does not come at once.
+        stack.compose("exec", "-T", "agent", "compliance", "agent", "send", "--all")
+        wait("a report", 90, lambda: stack.report("host", new)["host"]["os_name"] is not None)
+        (old,) = known
+        for fact in ("os_name", "os_version", "hostname", "address"):
+            expect(fact, *(stack.report("host", host)["host"][fact] for host in (new, old)))
+        for fact in ("machine_id", "kernel", "boot_id"):
+            expect(fact, *(stack.report("host", host)[fact] for host in (new, old)))
+        notes.append(f"{len(see_this_process(stack, new))} processes")
 
 
 def start_again(stack: Stack) -> None:

@@ -1,5 +1,6 @@
 """docker-compose.yml, as the real Compose understands it."""
 
+import json
 import shlex
 import shutil
 
@@ -39,7 +40,7 @@ def test_the_database_is_on_a_network_that_leads_nowhere(folder):
     assert "internal: true" in (folder / "docker-compose.yml").read_text()
 
 
-@pytest.mark.parametrize("name", ["passwords", "mysql", "server"])
+@pytest.mark.parametrize("name", ["passwords", "mysql", "server", "agent"])
 def test_a_service_can_write_to_its_volumes_only_and_gain_no_privilege(folder, name):
     service = compose.services(folder)[name]
     assert service["read_only"] is True
@@ -49,9 +50,32 @@ def test_a_service_can_write_to_its_volumes_only_and_gain_no_privilege(folder, n
     assert "docker.sock" not in str(service.get("volumes"))
 
 
-def test_no_service_gets_a_capability_back(folder):
+def test_only_the_agent_gets_a_capability_back_and_only_to_look(folder):
     given = {name: service["cap_add"] for name, service in compose.services(folder).items() if service.get("cap_add")}
-    assert given == {}
+    assert given == {"agent": ["SYS_PTRACE"]}
+
+
+def test_the_agent_is_in_the_hosts_namespaces_and_reads_its_files_and_writes_none(folder):
+    agent = compose.services(folder)["agent"]
+    assert (agent["pid"], agent["uts"], agent["network_mode"]) == ("host", "host", "host")
+    root = agent["environment"]["COMPLIANCE_HOST_ROOT"]
+    mounted = {volume["source"]: volume for volume in agent["volumes"] if volume["type"] == "bind"}
+    assert {source: volume["target"] for source, volume in mounted.items()} == {
+        folder: f"{root}{folder}" for folder in ("/etc", "/usr/lib", "/run")
+    }
+    assert all(volume["read_only"] for volume in mounted.values())
+
+
+def test_the_agent_starts_only_where_it_is_asked_for(folder):
+    assert "agent" not in json.loads(compose.config(folder).stdout)["services"]
+
+
+def test_the_agent_reports_to_the_server_beside_it_or_to_another(folder):
+    assert compose.services(folder)["agent"]["environment"]["COMPLIANCE_SERVER"] == "http://127.0.0.1:8080"
+    (folder / ".env").write_text("COMPLIANCE_PORT=9090\n")
+    assert compose.services(folder)["agent"]["environment"]["COMPLIANCE_SERVER"] == "http://127.0.0.1:9090"
+    (folder / ".env").write_text("COMPLIANCE_SERVER=https://compliance.example.com\n")
+    assert compose.services(folder)["agent"]["environment"]["COMPLIANCE_SERVER"] == "https://compliance.example.com"
 
 
 def test_passwords_of_an_env_are_seen_by_the_service_that_keeps_them_alone(folder):
@@ -68,7 +92,7 @@ def test_the_server_waits_for_the_database_and_the_database_for_its_passwords(fo
     assert services["mysql"]["depends_on"]["passwords"]["condition"] == "service_completed_successfully"
 
 
-@pytest.mark.parametrize("name", ["server"])
+@pytest.mark.parametrize("name", ["server", "agent"])
 def test_what_a_service_runs_is_a_command_of_ours(folder, name):
     assert complaint(shlex.join(["compliance", *compose.services(folder)[name]["command"]])) is None
 
