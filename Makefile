@@ -3,7 +3,7 @@
 # make aws-check   deployments on LocalStack, which wants Python 3.13: make aws-check PYTHON313=/usr/bin/python3.13
 # PYTHON names the interpreter of the virtual environment: make run PYTHON=python3.13
 .POSIX:
-.PHONY: run test aws-check lint format docs lock bench clean mariadb env image image-check
+.PHONY: run test aws-check push-check lint format docs lock bench clean mariadb env image image-check
 
 PYTHON = python3
 PYTHON313 = python3.13
@@ -48,6 +48,10 @@ image:
 # The image and the compose file on a real Docker; where none runs, root on a Debian gets one for as long as it takes.
 image-check: .stamps/dev
 	$(BIN)/python -m scripts.image_check
+
+# `ops deploy` with such a Docker and a registry of its own: the image is built, pushed, and found again by its digest.
+push-check: .stamps/dev
+	$(BIN)/python -m pytest tests/ops/check_image.py $(ARGS)
 
 # Each prints its own figures; benchmarks/[a-z]*.py leaves out what they share.
 bench: .stamps/dev
