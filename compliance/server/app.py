@@ -20,6 +20,7 @@ from compliance.errors import ComplianceError
 from compliance.server.config import Config
 from compliance.server.gate import Gate
 from compliance.server.ingest.writer import Writer
+from compliance.server.judging.worker import Judge
 from compliance.server.routes import (
     cpus,
     enroll,
@@ -55,16 +56,19 @@ def create_app(config: Config) -> Litestar:
     @asynccontextmanager
     async def life(app: Litestar) -> AsyncIterator[None]:
         store = await asyncio.to_thread(_open, config.database)
-        writer = Writer(store, config.queue_bytes)
+        judge = Judge(store)
+        writer = Writer(store, config.queue_bytes, judge.wake)
         readiness = Readiness(store, writer)
         app.state.update(
             {"store": store, "gate": Gate(store), "writer": writer, "readiness": readiness, "config": config}
         )
         writer.start()
+        judge.start()
         try:
             yield
         finally:
             await writer.stop()
+            await judge.stop()
             store.close()
 
     def provide_store(state: State) -> Store:

@@ -25,11 +25,19 @@ HOSTS = 20
 IDS = 500
 """Dictionary entries of one transaction."""
 
-_ENDED = ("host_boot", *(interval.table for interval in INTERVALS.values()), "blind_spot", "gap")
+_ENDED = (
+    "host_boot",
+    *(interval.table for interval in INTERVALS.values()),
+    "blind_spot",
+    "gap",
+    "host_label",
+    "verdict",
+)
 _UNUSED = {
     "command": "NOT EXISTS (SELECT 1 FROM process WHERE process.command_id = command.id)",
     "program": "NOT EXISTS (SELECT 1 FROM command WHERE command.program_id = program.id)",
     "operating_system": "NOT EXISTS (SELECT 1 FROM host_os WHERE host_os.operating_system_id = operating_system.id)",
+    "finding": "NOT EXISTS (SELECT 1 FROM verdict WHERE verdict.finding_id = finding.id)",
     "account": "NOT EXISTS (SELECT 1 FROM process WHERE process.account_id = account.id)"
     " AND NOT EXISTS (SELECT 1 FROM session WHERE session.account_id = account.id)",
 }

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -52,8 +52,12 @@ class Waiting:
 class Writer:
     """One a worker process. `start` and `stop` belong to the application's life."""
 
-    def __init__(self, store: Store, queue_bytes: int = QUEUE_BYTES) -> None:
+    def __init__(
+        self, store: Store, queue_bytes: int = QUEUE_BYTES, committed: Callable[[set[int]], None] | None = None
+    ) -> None:
+        """`committed` is told whose reports were, after they were."""
         self._store = store
+        self._committed = committed
         self._queue_bytes = queue_bytes
         self._queue: deque[Waiting] = deque()
         self._queued = 0
@@ -156,6 +160,8 @@ class Writer:
         except Exception as error:
             await self._part(batch, error)
             return
+        if self._committed is not None:
+            self._committed({arrival.host_id for arrival in arrivals})
         for waiting, answer in zip(batch, answers, strict=True):
             if not waiting.answer.done():  # a cancelled request is no error of ours
                 waiting.answer.set_result(answer)
