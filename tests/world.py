@@ -65,6 +65,16 @@ def items(reader: Shell, *arguments: str) -> list[dict[str, Any]]:
     return page
 
 
+def standing(shell: Shell) -> dict[str, Any]:
+    told: dict[str, Any] = json.loads(shell("agent", "status", "-o", "json").out)
+    return told
+
+
+def samples(reader: Shell) -> int:
+    """Each report of ours has one: how many were applied."""
+    return len(items(reader, "cpu", "--since", "1h", "--all"))
+
+
 @pytest.fixture
 def keys(world: World) -> dict[str, str]:
     enroll = (world.web.folder / "enroll.key").read_text().strip()
