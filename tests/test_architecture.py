@@ -31,6 +31,8 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "compliance.cli",
         "compliance.up",
         *(f"compliance.{g}.cli" for g in ("agent", "server", "ops", "report")),
+        "compliance.server.options",
+        "compliance.server.policy_commands",
     ),
 }
 

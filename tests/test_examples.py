@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from compliance.agent.config import SETTINGS as AGENT
-from compliance.server.cli import SETTINGS as SERVER
+from compliance.server.options import SETTINGS as SERVER
 from compliance.settings import read_toml
 
 EXAMPLES = Path(__file__).parent.parent / "examples"

@@ -208,7 +208,7 @@ def _times(at: str | None, since: str | None) -> dict[str, int | None]:
 
 
 def _moment(text: str | None, option: str) -> int | None:
-    from compliance.report.moments import parse
+    from compliance.moments import parse
 
     return None if text is None else parse(text, option, _now_ms())
 

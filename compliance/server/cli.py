@@ -3,57 +3,31 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+import re
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from compliance import console
 from compliance.console import Column, Format
 from compliance.errors import ComplianceError, Refused, WrongUsage
-from compliance.settings import first, from_file, insecure_allowed, private_folder, read_secret, read_toml, state_folder
+from compliance.server.options import ConfigFile, Database, Output, ask, database_url, opened, settings
+from compliance.server.policy_commands import app as policies
+from compliance.settings import first, insecure_allowed, read_secret
 
 if TYPE_CHECKING:
     from compliance.server.storage.engine import Store
 
-T = TypeVar("T")
-
 app = typer.Typer(help="Keep the fleet's evidence, and answer for it.", no_args_is_help=True)
 keys = typer.Typer(help="Keys that let hosts in, and people and programs read.", no_args_is_help=True)
-hosts = typer.Typer(help="Hosts that are gone, or that are two.", no_args_is_help=True)
+hosts = typer.Typer(help="Hosts that are gone, or that are two; and labels.", no_args_is_help=True)
 app.add_typer(keys, name="keys")
 app.add_typer(hosts, name="hosts")
-
-SETTINGS = {
-    "database": str,
-    "host": str,
-    "port": int,
-    "workers": int,
-    "tls_cert": str,
-    "tls_key": str,
-    "insecure": bool,
-    "ingest_key_file": str,
-    "enroll_key_file": str,
-}
-"""What server.toml may say."""
-
-Database = Annotated[
-    str | None,
-    typer.Option(
-        "--database",
-        help="sqlite:///path or mysql://user:password@host:port/name?ssl-ca=...; COMPLIANCE_DATABASE, or"
-        " COMPLIANCE_DATABASE_FILE with the name of a file, keeps it off the command line.",
-        show_default=False,
-    ),
-]
-ConfigFile = Annotated[
-    Path | None, typer.Option("--config", help="A TOML file with these settings; examples/server.toml lists them.")
-]
-Output = Annotated[Format, typer.Option("--output", "-o", help="How to print it.")]
+app.add_typer(policies, name="policies")
 
 
 class Role(StrEnum):
@@ -63,46 +37,6 @@ class Role(StrEnum):
     ingest = "ingest"
     read = "read"
     admin = "admin"
-
-
-def settings(file: Path | None) -> dict[str, Any]:
-    """server.toml: the one named, or STATE/server.toml where there is one."""
-    if file is not None:
-        return read_toml(file, SETTINGS)
-    usual = state_folder() / "server.toml"
-    return read_toml(usual, SETTINGS) if usual.is_file() else {}
-
-
-def database_url(flag: str | None, file: dict[str, Any]) -> str:
-    """The flag, the environment, a file that it names, server.toml; without a word, SQLite in the state folder."""
-    said: str | None = first(flag, ("COMPLIANCE_DATABASE",)).value
-    url = said or from_file("COMPLIANCE_DATABASE_FILE") or file.get("database")
-    return url or f"sqlite:///{private_folder(state_folder()) / 'compliance.db'}"
-
-
-@contextmanager
-def opened(flag: str | None, config: Path | None) -> Iterator[Store]:
-    """The store, migrated."""
-    from compliance.server.storage.engine import open_store
-    from compliance.server.storage.migrate import migrate
-    from compliance.server.storage.migrations import MIGRATIONS
-
-    store = open_store(database_url(flag, settings(config)))
-    try:
-        migrate(store, MIGRATIONS)
-        yield store
-    finally:
-        store.close()
-
-
-def ask(flag: str | None, config: Path | None, question: Callable[[Store], Awaitable[T]]) -> T:
-    """The answer of one question to the store."""
-
-    async def answer(store: Store) -> T:
-        return await question(store)
-
-    with opened(flag, config) as store:
-        return asyncio.run(answer(store))
 
 
 @app.command()
@@ -339,6 +273,54 @@ def release_host(
 
     ask(database, config, lambda store: _on_host(store, name, enrollment.release))
     console.say(f"{name} is released: run `compliance agent enroll --anew` on each of the machines.")
+
+
+@hosts.command("label")
+def label_host(
+    name: Annotated[str, typer.Argument(help="The host's name, address or id.")],
+    labels: Annotated[list[str], typer.Argument(help="Labels and their values: role=web env=production.")],
+    database: Database = None,
+    config: ConfigFile = None,
+) -> None:
+    """Call a host something that policies and reports can ask for.
+
+    $ compliance server hosts label web-1 role=web env=production
+    """
+    given = dict(_label(text) for text in labels)
+    ask(database, config, lambda store: _on_host(store, name, _labelling(given)))
+    console.say(f"{name} is labelled {', '.join(labels)}.")
+
+
+@hosts.command("unlabel")
+def unlabel_host(
+    name: Annotated[str, typer.Argument(help="The host's name, address or id.")],
+    labels: Annotated[list[str], typer.Argument(help="Names of labels that were given by hand.")],
+    database: Database = None,
+    config: ConfigFile = None,
+) -> None:
+    """Take labels from a host that were given by `hosts label`.
+
+    $ compliance server hosts unlabel web-1 env
+    """
+    ask(database, config, lambda store: _on_host(store, name, _labelling(dict.fromkeys(labels))))
+    console.say(f"{name} is not labelled {', '.join(labels)} any more.")
+
+
+def _label(text: str) -> tuple[str, str]:
+    name, sign, value = text.partition("=")
+    if not sign or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,63}", name) or not 0 < len(value) <= 255:
+        raise WrongUsage(f"{text!r} is no label: write name=value, such as role=web.")
+    return name, value
+
+
+def _labelling(labels: Mapping[str, str | None]) -> Callable[[Store, int], Awaitable[None]]:
+    from compliance.server.judging.labels import label
+    from compliance.server.storage.clock import now_ms
+
+    async def act(store: Store, host_id: int) -> None:
+        await asyncio.to_thread(label, store, host_id, labels, now_ms())
+
+    return act
 
 
 async def _on_host(store: Store, name: str, act: Callable[[Store, int], Awaitable[None]]) -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from compliance.errors import WrongUsage
-from compliance.server.cli import database_url
+from compliance.server.options import database_url
 
 
 @pytest.fixture

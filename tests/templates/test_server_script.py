@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from compliance.server.cli import SETTINGS
+from compliance.server.options import SETTINGS
 from compliance.server.storage.url import MysqlURL, parse_url
 from tests.templates.machine import KNOWN, Machine, fill, needs_root, script_of
 from tests.templates.reading import IMAGE

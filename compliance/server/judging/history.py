@@ -121,6 +121,10 @@ class History:
             self.reports.append(self.subject.facts_until)
         self.reports += [one.seen_at for one in self.samples]
         self.reports += [moment for spans in self.single.values() for moment in _edges(spans)]
+        # A gap begins with a look and ends with one.
+        self.reports += [
+            moment for spans in self.gaps.values() for span in spans for moment in span[:2] if span.since > 0
+        ]
         last = -1 if self.subject.seen_at is None else self.subject.seen_at
         self.reports = sorted({moment for moment in self.reports if moment <= last})
 
@@ -184,7 +188,8 @@ class History:
 
     def _unseen(self, kind: str, at: int, gaps_count: bool) -> Unseen | None:
         """Never looked at until then. A gap from the beginning tells when that ended, and why it was so."""
-        if self.subject.seen_at is None or (self.begun is not None and at < self.begun):
+        is_before = self.subject.source == "agent" and _at(self.single["boot"], at) is None
+        if self.subject.seen_at is None or is_before:
             return NOT_YET
         for gap in self.gaps[kind]:
             if gap.since <= 0 and at < gap.until:

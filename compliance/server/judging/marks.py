@@ -36,7 +36,7 @@ class Subject(Struct, frozen=True):
     enrolled_at: int
     seen_at: int | None
     revision: int
-    skew_ms: int
+    skew_ms: int | None
     interval_s: int | None
     looked_at: Mapping[str, int]
     mark: Mark | None

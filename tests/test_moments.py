@@ -3,7 +3,7 @@
 import pytest
 
 from compliance.errors import WrongUsage
-from compliance.report.moments import parse
+from compliance.moments import parse
 from tests.report.fleet import DAY, HOUR, MINUTE, NOW
 
 
