@@ -34,6 +34,7 @@ from compliance.server.routes import (
 )
 from compliance.server.routes.health import Readiness
 from compliance.server.routes.schema import SECURITY, Description, SchemaPage
+from compliance.server.serving import hear_ctrl_c
 from compliance.server.storage.engine import Store, open_store
 from compliance.server.storage.migrate import migrate
 from compliance.server.storage.migrations import MIGRATIONS
@@ -105,6 +106,7 @@ def _open(database: str) -> Store:
 
 def from_environment() -> ASGIApp:
     """What each worker process starts: `compliance server run` leaves the settings in the environment."""
+    hear_ctrl_c()  # uvicorn's handlers stand by now
     return in_a_sentence(create_app(Config(database=os.environ["COMPLIANCE_DATABASE"])))
 
 

@@ -133,12 +133,33 @@ def end_on_signals(server: uvicorn.Server) -> None:
         signal.signal(number, end)
 
 
+class Workers(Multiprocess):
+    """uvicorn's worker processes. One that is still importing when Ctrl-C comes waits with it until it can end in order."""
+
+    def init_processes(self) -> None:
+        if not hasattr(signal, "pthread_sigmask"):
+            super().init_processes()
+            return
+        # A blocked signal stays blocked in the process that is started, and is kept for it.
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            super().init_processes()
+        finally:
+            hear_ctrl_c()
+
+
+def hear_ctrl_c() -> None:
+    """From here on this process, or one that was started while it did not, hears SIGINT; one that waited comes now."""
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+
+
 def serve(server: uvicorn.Server, sock: socket.socket) -> None:
     """Until SIGINT or SIGTERM."""
     if server.config.workers == 1:
         _run_alone(server, sock)
         return
-    workers = Multiprocess(server.config, sockets=[sock])
+    workers = Workers(server.config, sockets=[sock])
     if server.should_exit:
         return
     workers.run()

@@ -66,6 +66,7 @@ def detail(**changes: Any) -> HostDetail:
         "enrolled_at": NOW - 10 * DAY,
         "retired_at": None,
         "refused_at": None,
+        "slowed": None,
         "skew_ms": 40,
         "corrections": 0,
         "looked_at": {"processes": NOW - 3 * MINUTE},

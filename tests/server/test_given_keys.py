@@ -81,7 +81,7 @@ def test_a_given_key_that_was_revoked_is_told_and_does_not_keep_the_server_down(
         assert "ingest.key is not taken: The key 'given-ingest' was revoked" in before
 
 
-@pytest.mark.parametrize(("content", "sentence"), [("", "There is no key in"), ("too short", "32 to 128 random")])
+@pytest.mark.parametrize(("content", "sentence"), [("", "There is no key in"), ("too-short", "32 to 128 random")])
 def test_a_file_without_a_key_worth_the_name_ends_the_start_with_a_sentence(folder, content, sentence):
     (folder / "enroll.key").write_text(content)
     code, _, error = said(folder, "run", "--port", "0", "--enroll-key-file", str(folder / "enroll.key"))
