@@ -134,7 +134,7 @@ def end_on_signals(server: uvicorn.Server) -> None:
 
 
 class Workers(Multiprocess):
-    """uvicorn's worker processes. One that is still importing when Ctrl-C comes waits with it until it can end in order."""
+    """uvicorn's worker processes. Ctrl-C waits for one that is still importing until it can end in order."""
 
     def init_processes(self) -> None:
         if not hasattr(signal, "pthread_sigmask"):
