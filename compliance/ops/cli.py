@@ -154,7 +154,7 @@ def status(
     deployer = Deployer(cloud.api("cloudformation"))
     looks = [overview.look(one, deployer, partial(overview.ask_server, cloud), drift) for one in chosen]
     rows = [row for look in looks for row in look]
-    tables.show_status(rows, output)
+    tables.show_status(rows, output, cloud.region)
     wrong = troubles(rows)
     if wrong:
         told = "; ".join(sentence for _, sentence in wrong)

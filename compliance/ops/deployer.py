@@ -67,7 +67,12 @@ class Deployer:
             Capabilities=["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM"],
         )
         proposal = Proposal(id=made["Id"], name=change_set, stack=name, stack_id=made["StackId"], new=new)
-        answer = self._wait_for_change_set(proposal)
+        try:
+            answer = self._wait_for_change_set(proposal)
+        except BaseException:
+            # Ctrl-C too: nobody would know of it any more.
+            self.discard(proposal)
+            raise
         if answer["Status"] == "FAILED":
             self.discard(proposal)
             reason = str(answer.get("StatusReason", "no reason was given"))

@@ -70,7 +70,7 @@ class Planner:
     """Makes plans. Nothing changes at AWS but for change sets, which wait to be executed or discarded."""
 
     def __init__(self, stack: Stack, deployer: Deployer, given: Mapping[str, str], region: str, version: str) -> None:
-        self.stack, self._deployer, self._given, self._region = stack, deployer, given, region
+        self.stack, self._deployer, self._given, self.region = stack, deployer, given, region
         self._version = version
 
     def standings(self) -> dict[str, Standing | None]:
@@ -150,7 +150,7 @@ class Planner:
 
     def _known(self, values: Values) -> dict[str, str]:
         coming = {name: COMING for name, value in values.items() if value.is_to_come}
-        return {"AWS::Region": self._region, **coming, **known(values)}
+        return {"AWS::Region": self.region, **coming, **known(values)}
 
     def _outputs(self, step: Step, standing: Standing | None) -> dict[str, str | None]:
         """What later templates may take: as it is now, or None for what is yet to come."""

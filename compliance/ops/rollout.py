@@ -9,7 +9,7 @@ from typing import Protocol
 
 from compliance.ops import events
 from compliance.ops.deployer import Deployer
-from compliance.ops.errors import Failed
+from compliance.ops.errors import Declined, Failed
 from compliance.ops.events import Event
 from compliance.ops.image import platform_of
 from compliance.ops.plan import Plan, Planner, Standings, Step, is_missing, is_new
@@ -21,6 +21,8 @@ from compliance.ops.template import Template
 
 MACHINE_IMAGE = "AWS::SSM::Parameter::Value<AWS::EC2::Image::Id>"
 """The type of a parameter that names what the instances boot from, and so their architecture."""
+PROTECTION = "DeletionProtection"
+"""The parameter of a template whose resources AWS deletes only when it is false."""
 REPOSITORY = "RepositoryUri"
 """The output that tells where an image that was built here is pushed to."""
 
@@ -87,16 +89,28 @@ class Rollout:
         if not there:
             self._voice.say(f"{self._stack.name} is not deployed: nothing to do.")
             return
+        self._refuse_what_is_protected(there, standings)
         names = ", ".join(self._stack.called(one) for one in there)
         data = [one for one in there if one.holds_data]
         if data:
             what = "; ".join(f"{one.name} {_fate(one)}" for one in data)
-            self._voice.type_name(f"This deletes {names}, and data with it: {what}.", self._stack.name)
+            where = self._planner.region
+            self._voice.type_name(f"This deletes {names} in {where}, and data with it: {what}.", self._stack.name)
         else:
-            self._voice.agree(f"Delete {names}?")
+            self._voice.agree(f"Delete {names} in {self._planner.region}?")
         for template in there:
             self._delete(template, standings[template.name])
         self._voice.say(f"{self._stack.name} is deleted.")
+
+    def _refuse_what_is_protected(self, there: list[Template], standings: Standings) -> None:
+        """Before anything is deleted: AWS would refuse only once everything else is gone."""
+        for template in there:
+            standing = standings[template.name]
+            if standing is not None and standing.parameters.get(PROTECTION) == "true":
+                raise Declined(
+                    f"{standing.name} protects its data ({PROTECTION}=true), so nothing was deleted: first run"
+                    f" `compliance ops deploy --stack {self._stack.name} --parameter {PROTECTION}=false`."
+                )
 
     def settle(self) -> dict[str, Standing | None]:
         """Waits for what is in progress, and removes what failed creations left, if that is agreed to."""
@@ -142,7 +156,7 @@ class Rollout:
             self._warn_of(losing)
         else:
             first = "Build the image and deploy" if building else "Deploy"
-            self._voice.agree(f"{first} {self._stack.name}?")
+            self._voice.agree(f"{first} {self._stack.name} in {self._planner.region}?")
 
     def _warn_of(self, steps: list[Step]) -> None:
         lost = ", ".join(

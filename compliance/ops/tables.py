@@ -125,7 +125,7 @@ def _word(change: Change) -> str:
     return str(change.act) if change.certain else f"{change.act}?"
 
 
-def show_status(rows: Sequence[TemplateStatus], format: Format) -> None:
+def show_status(rows: Sequence[TemplateStatus], format: Format, region: str) -> None:
     now = time.time_ns() // 1_000_000
     columns = (
         Column("stack", "Stack"),
@@ -138,7 +138,7 @@ def show_status(rows: Sequence[TemplateStatus], format: Format) -> None:
         Column("outputs", "Outputs", format=_pairs, flexible=True, droppable=3),
     )
     told = [{**asdict(row), "changed_ms": row.updated_ms or row.created_ms} for row in rows]
-    console.show(told, columns, format, title="Stacks on AWS", empty="No stack is there.")
+    console.show(told, columns, format, title=f"Stacks in {region}", empty="No stack is there.")
     if format is Format.table:
         for sentence in status_sentences(rows):
             console.say(sentence)

@@ -1,5 +1,6 @@
 """Fixtures of the AWS commands. `aws` is moto's server: its resources are real, its engine is not AWS's."""
 
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -45,3 +46,10 @@ def ops(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> 
         return Said(code, printed.out, printed.err)
 
     return run
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """The small templates, to be changed."""
+    shutil.copytree(TEMPLATES, tmp_path / "templates")
+    return tmp_path / "templates"

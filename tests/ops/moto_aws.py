@@ -4,7 +4,7 @@ moto makes most resources for real in its own memory, but its engine keeps quiet
 
 - what a change set makes has outputs, parameters and tags, and one without changes FAILS as AWS has it
 - every resource has its events; a creation that fails is rolled back and keeps its reason
-- types that moto's services have and its CloudFormation has not are made by a call (moto_types.py)
+- types that moto's services have and its CloudFormation has not are made by a call (moto_resources.py, moto_types.py)
 - any other type that it does not know is imitated, and says so: its physical id begins with `imitated-`
 - Fn::Cidr; attributes that moto does not have; protection against termination
 
@@ -12,134 +12,24 @@ Not taught: which changes replace a resource, an update that fails, drift. Local
 """
 
 import ipaddress
-import json
 import traceback
-from collections.abc import Callable
 from typing import Any
 
 from moto.cloudformation import models, parsing, responses
-from moto.core.common_models import CloudFormationModel
 from moto.core.responses import EmptyResult
-from moto.elbv2.models import FakeLoadBalancer, elbv2_backends
-from moto.rds.models import DBParameterGroup
-from moto.secretsmanager.models import secretsmanager_backends
 from moto.server import main
 
 from compliance.ops.template import parse_template
-from tests.ops.moto_types import CALLS, ENDPOINT, NAMES, plain
+from tests.ops import moto_resources
+from tests.ops.moto_resources import as_moto_reads
+from tests.ops.moto_types import ENDPOINT
 
 NO_CHANGES = "The submitted information didn't contain changes. Submit different information to create a change set."
 
 real_clean = parsing.clean_json
-real_class = parsing.resource_class_from_type
 real_create = parsing.parse_and_create_resource
 real_update = parsing.parse_and_update_resource
 real_delete = parsing.ResourceMap._delete_resource
-
-
-class Imitated(CloudFormationModel):  # type: ignore[misc]
-    """A resource in name only: its attributes are words."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-
-    @property
-    def physical_resource_id(self) -> str:
-        return f"imitated-{self.name}"
-
-    def get_cfn_attribute(self, attribute: str) -> str:
-        return f"imitated-{self.name}-{attribute}"
-
-    def delete(self, account_id: str, region_name: str) -> None:
-        pass
-
-    @staticmethod
-    def cloudformation_type() -> str:
-        return "Imitated::Of::All"
-
-    @classmethod
-    def has_cfn_attr(cls, attr: str) -> bool:
-        return True
-
-    @classmethod
-    def create_from_cloudformation_json(cls, resource_name, cloudformation_json, account_id, region_name, **kwargs):
-        return cls(resource_name)
-
-    @classmethod
-    def update_from_cloudformation_json(
-        cls, original_resource, new_resource_name, cloudformation_json, account_id, region_name
-    ):
-        return original_resource
-
-    @classmethod
-    def delete_from_cloudformation_json(cls, resource_name, cloudformation_json, account_id, region_name):
-        pass
-
-
-class Secret(Imitated):
-    """In moto's Secrets Manager, with the value that the template has AWS make."""
-
-    @property
-    def physical_resource_id(self) -> str:
-        return self.name
-
-    def get_cfn_attribute(self, attribute: str) -> str:
-        return self.name
-
-    def delete(self, account_id: str, region_name: str) -> None:
-        secretsmanager_backends[account_id][region_name].delete_secret(self.name, None, True)
-
-    @classmethod
-    def create_from_cloudformation_json(cls, resource_name, cloudformation_json, account_id, region_name, **kwargs):
-        backend = secretsmanager_backends[account_id][region_name]
-        told = cloudformation_json["Properties"]
-        made = backend.get_random_password(
-            password_length=int(told.get("GenerateSecretString", {}).get("PasswordLength", 32)),
-            exclude_characters="\"'\\",
-            exclude_numbers=False,
-            exclude_punctuation=bool(told.get("GenerateSecretString", {}).get("ExcludePunctuation")),
-            exclude_uppercase=False,
-            exclude_lowercase=False,
-            include_space=False,
-            require_each_included_type=True,
-        )
-        value = told.get("SecretString") or json.loads(made)["RandomPassword"]
-        name = told.get("Name", resource_name)
-        backend.create_secret(name, value, *[None] * 6, False)
-        return cls(backend.describe_secret(name).arn)
-
-
-class Called(Imitated):
-    """Made by a call of its service; its attributes are what the service answered."""
-
-    def __init__(self, name: str, answer: Any) -> None:
-        super().__init__(name)
-        self.answer = answer
-
-    @property
-    def physical_resource_id(self) -> str:
-        return self.name
-
-    def get_cfn_attribute(self, attribute: str) -> str:
-        found = {**self.answer, **self.answer.get("Summary", {})}
-        return str(found.get(attribute.upper() if attribute == "Arn" else attribute) or f"imitated-{attribute}")
-
-    @classmethod
-    def create_from_cloudformation_json(cls, resource_name, cloudformation_json, account_id, region_name, **kwargs):
-        kind, told = cloudformation_json["Type"], plain(cloudformation_json["Properties"])
-        if kind in NAMES:
-            told.setdefault(NAMES[kind], resource_name)
-        return cls(*CALLS[kind].make(told, region_name))
-
-
-MADE_HERE: dict[str, type[CloudFormationModel]] = {
-    "AWS::SecretsManager::Secret": Secret,
-    **dict.fromkeys(CALLS, Called),
-}
-
-
-def class_of(resource_type: str) -> Any:
-    return MADE_HERE.get(resource_type) or real_class(resource_type) or Imitated
 
 
 def clean(tree: Any, resources: Any) -> Any:
@@ -200,21 +90,6 @@ def parameter_list(self: models.Stack) -> list[dict[str, str]]:
 
 def tell(stack: models.Stack, name: str, type: str, state: str, reason: str | None = None, id: str = "") -> None:
     stack.events.append(models.Event(stack.stack_id, stack.name, name, id, type, state, reason, None))
-
-
-def as_moto_reads(resource_json: Any) -> Any:
-    """Tags, where moto wants another form of them than CloudFormation."""
-    properties = resource_json.get("Properties", {})
-    form = TAGS.get(resource_json["Type"])
-    if form is None or not properties.get("Tags"):
-        return resource_json
-    return {**resource_json, "Properties": {**properties, "Tags": form(properties["Tags"])}}
-
-
-TAGS: dict[str, Callable[[Any], list[dict[str, Any]]]] = {
-    "AWS::SSM::Parameter": lambda tags: [{"Key": key, "Value": value} for key, value in tags.items()],
-    "AWS::KMS::Key": lambda tags: [{"TagKey": tag["Key"], "TagValue": tag["Value"]} for tag in tags],
-}
 
 
 def create(logical_id: str, resource_json: Any, resources: Any, account_id: str, region_name: str) -> Any:
@@ -346,18 +221,6 @@ def undo(stack: models.Stack, kind: str, reason: str) -> None:
     stack.status = "ROLLBACK_COMPLETE"
 
 
-def balancer(cls: Any, resource_name: str, resource: Any, account_id: str, region_name: str, **kwargs: Any) -> Any:
-    told = resource["Properties"]
-    return elbv2_backends[account_id][region_name].create_load_balancer(
-        name=told.get("Name", resource_name),
-        security_groups=told.get("SecurityGroups", []),
-        subnet_ids=told.get("Subnets", []),
-        scheme=told.get("Scheme", "internet-facing"),
-        loadbalancer_type=told.get("Type", "application"),
-        tags=told.get("Tags"),
-    )
-
-
 def update_termination_protection(self: Any) -> EmptyResult:
     stack = self.cloudformation_backend.get_stack(self._get_param("StackName"))
     stack.enable_termination_protection = self._get_bool_param("EnableTerminationProtection")
@@ -379,8 +242,8 @@ real_delete_stack = models.CloudFormationBackend.delete_stack
 
 
 def teach() -> None:
+    moto_resources.teach()
     parsing.clean_json = clean
-    parsing.resource_class_from_type = class_of
     parsing.parse_and_create_resource = create
     parsing.parse_and_update_resource = update
     parsing.ResourceMap._delete_resource = delete_resource
@@ -392,10 +255,6 @@ def teach() -> None:
     models.CloudFormationBackend.create_change_set = change_set
     models.CloudFormationBackend.execute_change_set = execute
     models.CloudFormationBackend.delete_stack = delete_stack
-    # moto knows of network load balancers, but its CloudFormation does not pass the type on.
-    FakeLoadBalancer.create_from_cloudformation_json = classmethod(balancer)  # type: ignore[arg-type]
-    # A Ref to it is its name; moto hands over the group itself.
-    DBParameterGroup.physical_resource_id = property(lambda self: self.name)
     # Whether outputs name attributes that are there is for linters; moto knows too few.
     parsing.ResourceMap.validate_outputs = lambda self: None
     responses.CloudFormationResponse._validate_different_update = lambda *_: None

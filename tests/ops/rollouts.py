@@ -1,6 +1,17 @@
-"""What tests of deployments share: an image that needs no Docker."""
+"""What tests of deployments share: images that need no Docker, and a rollout as the command makes it."""
 
+from pathlib import Path
+
+import boto3
+
+from compliance.ops.aws import connect
+from compliance.ops.deployer import Deployer
 from compliance.ops.errors import Failed
+from compliance.ops.plan import Planner
+from compliance.ops.rollout import Image, Rollout
+from compliance.ops.stacks import read_stacks
+from tests.ops.aws import REGION, TEMPLATES
+from tests.ops.voices import Scripted
 
 IMAGE = f"example.org/compliance@sha256:{'a' * 64}"
 OTHER_IMAGE = f"example.org/compliance@sha256:{'b' * 64}"
@@ -40,3 +51,22 @@ class Making:
     def push(self, repository: str) -> str:
         self.log.append(f"push {repository}")
         return f"{repository}@sha256:{'c' * 64}"
+
+
+def rollout(voice: Scripted, stack: str = "tiny", given=None, folder: Path = TEMPLATES, version: str = "1") -> Rollout:
+    deployer = Deployer(connect().api("cloudformation"), lambda _: None)
+    return Rollout(Planner(read_stacks(folder)[stack], deployer, given or {}, REGION, version), deployer, voice)
+
+
+def deploy(voice: Scripted, image: Image | None = None, stack: str = "tiny", **more) -> None:
+    rollout(voice, stack, **more).deploy(image or (Fixed() if stack == "tiny" else None))
+
+
+def states() -> dict[str, str]:
+    client = boto3.client("cloudformation", region_name=REGION)
+    return {one["StackName"]: one["StackStatus"] for one in client.describe_stacks()["Stacks"]}
+
+
+def parameter(name: str) -> str:
+    found = boto3.client("ssm", region_name=REGION).get_parameter(Name=f"/compliance/{name}")
+    return str(found["Parameter"]["Value"])

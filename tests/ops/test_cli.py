@@ -64,7 +64,7 @@ def test_a_plan_from_nothing_is_shown_and_nothing_is_done(aws, ops):
 
 
 def test_deploy_tells_each_step_and_what_to_do_next(deployed):
-    assert "Deploy tiny? Yes, as --yes says." in deployed.err
+    assert "Deploy tiny in eu-west-1? Yes, as --yes says." in deployed.err
     assert "compliance-tiny-server  Group  CREATE_COMPLETE" in deployed.err
     assert deployed.err.splitlines()[-2:] == [
         "tiny is deployed.",

@@ -82,6 +82,10 @@ def test_a_stack_goes_from_nothing_to_nothing(stack, aws, ops, unreachable):
     assert run("plan", "-o", "json").out == "[]\n"
 
     assert run("delete", "--yes").code == 1
+    if stack == "prod":
+        # Its database is protected until somebody says otherwise.
+        assert "DeletionProtection=false" in run("delete", "--confirm", stack).err
+        assert run("deploy", "--yes", "--image", IMAGE, "--parameter", "DeletionProtection=false").code == 0
     assert run("delete", "--confirm", stack).code == 0
     assert boto3.client("cloudformation", region_name=REGION).describe_stacks()["Stacks"] == []
 

@@ -1,49 +1,16 @@
-"""Deployments from nothing to deletion, on moto; failures of the kinds that it does not have are the Stubber's."""
-
-import shutil
-from pathlib import Path
+"""Deployments from nothing to deletion, on moto's server."""
 
 import boto3
 import pytest
 
-from compliance.errors import ComplianceError, WrongUsage
-from compliance.ops.aws import connect
-from compliance.ops.deployer import Deployer
 from compliance.ops.errors import Declined, Failed
-from compliance.ops.plan import Planner
-from compliance.ops.rollout import Image, Rollout, needs_image
+from compliance.ops.rollout import needs_image
 from compliance.ops.stacks import read_stacks
 from tests.ops.aws import REGION, TEMPLATES, made_types
-from tests.ops.rollouts import IMAGE, OTHER_IMAGE, Fixed, Making
-from tests.ops.stubs import Stubbed, event
+from tests.ops.rollouts import IMAGE, OTHER_IMAGE, Fixed, Making, deploy, parameter, rollout, states
 from tests.ops.voices import Scripted
 
 pytestmark = pytest.mark.usefixtures("aws")
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    shutil.copytree(TEMPLATES, tmp_path / "templates")
-    return tmp_path / "templates"
-
-
-def rollout(voice: Scripted, stack: str = "tiny", given=None, folder: Path = TEMPLATES, version: str = "1") -> Rollout:
-    deployer = Deployer(connect().api("cloudformation"), lambda _: None)
-    return Rollout(Planner(read_stacks(folder)[stack], deployer, given or {}, REGION, version), deployer, voice)
-
-
-def deploy(voice: Scripted, image: Image | None = None, stack: str = "tiny", **more) -> None:
-    rollout(voice, stack, **more).deploy(image or (Fixed() if stack == "tiny" else None))
-
-
-def states() -> dict[str, str]:
-    client = boto3.client("cloudformation", region_name=REGION)
-    return {one["StackName"]: one["StackStatus"] for one in client.describe_stacks()["Stacks"]}
-
-
-def parameter(name: str) -> str:
-    found = boto3.client("ssm", region_name=REGION).get_parameter(Name=f"/compliance/{name}")
-    return str(found["Parameter"]["Value"])
 
 
 def test_from_nothing_each_template_is_made_in_order_with_the_outputs_of_those_before():
@@ -91,7 +58,7 @@ def test_a_change_touches_only_the_template_that_it_is_in():
 
 def test_a_no_leaves_aws_as_it_was():
     with pytest.raises(Declined):
-        deploy(Scripted(no_to="Deploy tiny?"))
+        deploy(Scripted(no_to="Deploy tiny in eu-west-1?"))
     assert states() == {}
 
 
@@ -110,7 +77,7 @@ def test_an_image_is_built_before_aws_is_touched_and_pushed_once_its_repository_
     deploy(voice, image)
     repository = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/compliance-tiny"
     assert image.log == ["ready", "build for None", f"push {repository}"]
-    assert voice.asked == ["Build the image and deploy tiny?"]
+    assert voice.asked == ["Build the image and deploy tiny in eu-west-1?"]
     assert parameter("tiny/image") == f"{repository}@sha256:{'c' * 64}"
 
 
@@ -143,57 +110,6 @@ def test_a_stack_without_a_registry_needs_an_image_that_is_somewhere(folder):
 def test_only_a_stack_that_runs_an_image_needs_one():
     stacks = read_stacks(TEMPLATES)
     assert (needs_image(stacks["tiny"]), needs_image(stacks["storage"])) == (True, False)
-
-
-# Failures
-
-
-def broken(folder: Path) -> Path:
-    """A network whose second zone has a range that is none."""
-    path = folder / "network.yaml"
-    path.write_text(path.read_text().replace("!Select [1, !Cidr [!Ref Range, 4, 8]]", "10.99.0.0/24"))
-    return folder
-
-
-def test_a_creation_that_fails_says_the_first_reason_and_the_next_command(folder):
-    voice = Scripted()
-    with pytest.raises(Failed) as raised:
-        deploy(voice, folder=broken(folder))
-    sentence = str(raised.value)
-    assert sentence.startswith("compliance-tiny-network failed at SubnetB (AWS::EC2::Subnet): ")
-    assert "10.99.0.0/24" in sentence
-    assert "`compliance ops events --stack tiny --template network`" in sentence
-    assert sentence.endswith("`compliance ops deploy --stack tiny` goes on.")
-    assert states()["compliance-tiny-network"] == "ROLLBACK_COMPLETE"
-    assert "compliance-tiny-server" not in states()
-
-
-def test_what_a_failure_left_is_told_with_its_reason_and_removed_if_that_is_agreed_to(folder):
-    with pytest.raises(Failed):
-        deploy(Scripted(), folder=broken(folder))
-    voice = Scripted()
-    deploy(voice)
-    assert "ROLLBACK_COMPLETE: SubnetB: " in voice.asked[0]
-    assert "remove it, and make it anew?" in voice.asked[0]
-    assert set(states().values()) == {"CREATE_COMPLETE"}
-
-
-def test_what_a_failure_left_stays_if_that_is_not_agreed_to(folder):
-    with pytest.raises(Failed):
-        deploy(Scripted(), folder=broken(folder))
-    with pytest.raises(Declined):
-        deploy(Scripted(no_to="remove it"))
-    assert states()["compliance-tiny-network"] == "ROLLBACK_COMPLETE"
-
-
-def test_a_missing_value_is_asked_for_before_anything_is_made(folder):
-    path = folder / "server.yaml"
-    path.write_text(
-        path.read_text().replace("  Stack: {Type: String}", "  Stack: {Type: String}\n  Email: {Type: String}")
-    )
-    with pytest.raises(WrongUsage, match=r"tiny needs a value for Email \(server\): give --parameter Email=\.\.\."):
-        deploy(Scripted(), folder=folder)
-    assert states() == {}
 
 
 # Data
@@ -234,6 +150,21 @@ def test_a_change_that_takes_away_where_data_is_wants_the_name_typed(folder):
         parameter("storage/label")
 
 
+def test_data_that_is_protected_is_not_deleted_and_neither_is_what_stands_before_it(folder):
+    path = folder / "store.yaml"
+    protection = "  DeletionProtection: {Type: String, Default: 'true'}\n"
+    text = path.read_text().replace("Value: !Ref Version", "Value: !Ref DeletionProtection")
+    path.write_text(text.replace("Parameters:\n", f"Parameters:\n{protection}"))
+    deploy(Scripted(), stack="storage", folder=folder)
+    voice = Scripted(typed="storage")
+    with pytest.raises(Declined, match=r"ops deploy --stack storage --parameter DeletionProtection=false`\.$"):
+        rollout(voice, "storage", folder=folder).delete()
+    assert (len(states()), voice.warned) == (2, [])
+    deploy(Scripted(), stack="storage", folder=folder, given={"DeletionProtection": "false"})
+    rollout(voice, "storage", folder=folder).delete()
+    assert states() == {}
+
+
 # Deleting
 
 
@@ -256,98 +187,5 @@ def test_deleting_goes_on_where_it_stopped():
     boto3.client("cloudformation", region_name=REGION).delete_stack(StackName="compliance-tiny-server")
     voice = Scripted()
     rollout(voice).delete()
-    assert voice.asked == ["Delete compliance-tiny-network, compliance-tiny-registry?"]
+    assert voice.asked == ["Delete compliance-tiny-network, compliance-tiny-registry in eu-west-1?"]
     assert states() == {}
-
-
-# What only AWS itself has, by the Stubber
-
-
-def alone(aws: Stubbed, voice: Scripted) -> Rollout:
-    """A stack of one template, whose name is the Stubber's."""
-    stack = read_stacks(TEMPLATES)["storage"]
-    server = read_stacks(TEMPLATES)["tiny"].templates[2]
-    one = type(stack)("prod", "", (server,), {})
-    return Rollout(Planner(one, aws.deployer, {}, REGION, "1"), aws.deployer, voice)
-
-
-def test_a_stack_in_progress_is_waited_for():
-    aws, voice = Stubbed(), Scripted()
-    begun, ended = event(1, "UPDATE_IN_PROGRESS", reason="User Initiated"), event(2, "UPDATE_COMPLETE")
-    aws.stands("UPDATE_IN_PROGRESS").tells(begun)
-    aws.stands("UPDATE_IN_PROGRESS").tells(begun)
-    aws.stands("UPDATE_COMPLETE").tells(begun, ended)
-    aws.stands("UPDATE_COMPLETE")
-    standing = alone(aws, voice).settle()["server"]
-    assert standing is not None
-    assert standing.cloudformation == "UPDATE_COMPLETE"
-    assert voice.said == ["compliance-prod-server is being worked on (UPDATE_IN_PROGRESS): waiting for it."]
-    assert [one.id for one in voice.watched["compliance-prod-server"]] == ["event-1", "event-2"]
-    aws.done()
-
-
-def test_a_stack_in_progress_that_fails_tells_why_and_what_to_do():
-    aws = Stubbed()
-    begun, failed = event(1, "UPDATE_IN_PROGRESS"), event(2, "UPDATE_FAILED", "Group", "no capacity")
-    aws.stands("UPDATE_IN_PROGRESS").tells(begun)
-    aws.stands("UPDATE_ROLLBACK_COMPLETE").tells(begun, failed)
-    with pytest.raises(Failed, match=r"failed at Group .*: no capacity\. `compliance ops events --stack prod"):
-        alone(aws, Scripted()).settle()
-
-
-def test_a_stuck_undoing_is_told_and_goes_on_if_that_is_agreed_to():
-    aws, voice = Stubbed(), Scripted()
-    failed = event(2, "UPDATE_FAILED", "Group", "no capacity")
-    aws.stands("UPDATE_ROLLBACK_FAILED").tells(event(1, "UPDATE_IN_PROGRESS"), failed)
-    aws.tells(failed).answers("continue_update_rollback", {})
-    aws.stands("UPDATE_ROLLBACK_COMPLETE").tells(failed, event(3, "UPDATE_ROLLBACK_COMPLETE"))
-    aws.stands("UPDATE_ROLLBACK_COMPLETE")
-    standing = alone(aws, voice).settle()["server"]
-    assert standing is not None
-    assert "undoing it too: Group: no capacity. Go on undoing it?" in voice.asked[0]
-    aws.done()
-
-
-def test_ctrl_c_says_that_cloudformation_goes_on_and_how_to_come_back():
-    class Interrupted(Scripted):
-        def watch(self, title, happening):
-            next(happening)
-            raise KeyboardInterrupt
-
-    aws, voice = Stubbed(), Interrupted()
-    begun = event(1, "CREATE_IN_PROGRESS")
-    aws.stands("CREATE_IN_PROGRESS").tells(begun).stands("CREATE_IN_PROGRESS").tells(begun)
-    with pytest.raises(KeyboardInterrupt):
-        alone(aws, voice).settle()
-    assert voice.said[-1] == (
-        "CloudFormation goes on without us: `compliance ops deploy --stack prod` waits for it and goes on."
-    )
-
-
-def test_a_change_set_that_turns_out_worse_than_the_plan_is_asked_for_by_itself():
-    """The values of the plan were to come; with the real ones AWS replaces a resource."""
-    aws, voice = Stubbed(), Scripted(no_to="turns out to do more")
-    made = alone(aws, voice)
-    aws.stands("CREATE_COMPLETE")
-    standing = made._planner.standings()["server"]
-    planned = made._planner.step(
-        made._stack.templates[0], standing=None, outputs={"VpcId": None, "SubnetIds": None}, image=IMAGE
-    )
-    aws.stands("CREATE_COMPLETE").answers("get_template_summary", {"Parameters": []})
-    aws.answers("create_change_set", {"Id": "arn:aws:cloudformation:x:1:changeSet/one/1", "StackId": "id"})
-    worse = {"ResourceChange": {"Action": "Modify", "Replacement": "True", "LogicalResourceId": "Group"}}
-    aws.answers("describe_change_set", {"Status": "CREATE_COMPLETE", "Changes": [worse]})
-    aws.answers("delete_change_set", {})
-    assert standing is not None
-    with pytest.raises(Declined):
-        made._current(planned, {"VpcId": "vpc-1", "SubnetIds": "subnet-1"}, IMAGE)
-    assert voice.asked == ["compliance-prod-server turns out to do more than was planned: Group (replace). Go on?"]
-    aws.done()
-
-
-def test_a_permission_that_is_missing_ends_it_in_one_sentence():
-    aws = Stubbed().refuses(
-        "describe_stacks", "AccessDenied", "not authorized to perform: cloudformation:DescribeStacks"
-    )
-    with pytest.raises(ComplianceError, match="may not do cloudformation:DescribeStacks"):
-        alone(aws, Scripted()).settle()

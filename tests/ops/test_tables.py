@@ -109,7 +109,7 @@ ROWS = [
 
 
 def test_a_status_is_a_line_a_template(capsys):
-    show_status(ROWS, Format.table)
+    show_status(ROWS, Format.table, "eu-west-1")
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[:3] for line in lines[2:]] == [
         ["prod", "network", "ready"],
@@ -133,7 +133,7 @@ def test_beneath_a_status_stands_what_needs_words():
 
 
 def test_a_status_for_programs_tells_what_was_not_looked_at_apart_from_what_is_fine(capsys):
-    show_status(ROWS, Format.json)
+    show_status(ROWS, Format.json, "eu-west-1")
     rows = json.loads(capsys.readouterr().out)
     assert [row["drift"] if row["drift"] is None else len(row["drift"]) for row in rows] == [1, None, 0, None]
     assert rows[2]["health"] == {"health": "unready", "url": "https://x", "sentence": "https://x answers 503"}
@@ -141,7 +141,7 @@ def test_a_status_for_programs_tells_what_was_not_looked_at_apart_from_what_is_f
 
 
 def test_a_status_as_csv_has_a_line_a_template(capsys):
-    show_status(ROWS, Format.csv)
+    show_status(ROWS, Format.csv, "eu-west-1")
     rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
     assert [row["state"] for row in rows] == ["ready", "failed", "ready", "missing"]
 

@@ -1,18 +1,10 @@
 """What is proved offline: each mistake in a stack is found, and a whole stack has none."""
 
-import shutil
-
 import pytest
 
 from compliance.ops.stacks import Stack, read_stacks
 from compliance.ops.validate import MOST_BYTES, complaints, wired
 from tests.ops.aws import TEMPLATES
-
-
-@pytest.fixture
-def folder(tmp_path):
-    shutil.copytree(TEMPLATES, tmp_path / "templates")
-    return tmp_path / "templates"
 
 
 def change(folder, name: str, old: str, new: str) -> Stack:
