@@ -35,6 +35,10 @@ class Course:
         self._starts = starts
         self._until = until
         self._fleets: dict[tuple[int, bool], Fleet[int]] = {}
+        # Of most hosts nothing changed since their start: they are not asked again for each policy.
+        self._quiet = {
+            host for host, start in starts.items() if not any(start < at <= until for at in histories[host].all_edges())
+        }
 
     def steps(self, period: Period) -> dict[int, list[Step]]:
         """By host, for those that were judged in the period; without a hole from the host's start on."""
@@ -60,6 +64,8 @@ class Course:
 
     def _edges(self, period: Period, host: int, start: int, end: int) -> list[int]:
         """Latest first."""
+        if host in self._quiet and not period.needs.kinds & {"contact", "cpu"}:
+            return []
         edges = self._histories[host].edges(period.needs.kinds, (period.policy_id, period.version))
         return sorted((moment for moment in edges if start < moment < end), reverse=True)
 

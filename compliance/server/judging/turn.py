@@ -66,7 +66,9 @@ def _parts(subjects: Sequence[Subject]) -> Iterator[Sequence[Subject]]:
 
 def _is_still(subject: Subject, now: int) -> bool:
     mark = subject.mark
-    return mark is not None and mark.revision == subject.revision and mark.due_at > now and not mark.is_watched
+    if mark is None or mark.revision != subject.revision or mark.due_at <= now:
+        return False
+    return not mark.is_watched or mark.facts_until == subject.seen_at
 
 
 def _judge_part(store: Store, memory: Memory, book: Book, subjects: Sequence[Subject], db: Db) -> None:
