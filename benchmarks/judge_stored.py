@@ -71,7 +71,7 @@ def write_hosts(db: Db, chance: random.Random, count: int, now: int) -> None:
         db.insert_new("host", ("id", "source", "identity", "enrolled_at"), hosts)
         looks = tuple(f"{kind}_looked_at" for kind in KINDS)
         columns = ("host_id", "recent", "boots", "skew_ms", "revision", "corrections", "forks", "interval_s", "seen_at")
-        contacts = [(n, b"", b"", 0, 1, 0, 0, 60, seen[n], *[seen[n]] * len(KINDS)) for n in numbers]
+        contacts: list[Any] = [(n, b"", b"", 0, 1, 0, 0, 60, seen[n], *[seen[n]] * len(KINDS)) for n in numbers]
         db.insert_new("host_contact", (*columns, *looks), contacts)
         boots = [(n, start, OPEN, "boot", "1.0") for n in numbers]
         db.insert_new("host_boot", (*interval, "boot_id", "agent"), boots)
@@ -99,18 +99,18 @@ def processes(chance: random.Random, host: int, start: str) -> Iterator[tuple[An
 
 
 class Clocks:
-    """How long each part of a turn takes."""
+    """How much of a processor each part of a turn takes: others may be at work on the machine."""
 
     def __init__(self) -> None:
         self.seconds: defaultdict[str, float] = defaultdict(float)
 
     def around(self, name: str, work: Callable[..., Any]) -> Callable[..., Any]:
         def timed(*args: Any, **named: Any) -> Any:
-            start = time.perf_counter()
+            start = time.process_time()
             try:
                 return work(*args, **named)
             finally:
-                self.seconds[name] += time.perf_counter() - start
+                self.seconds[name] += time.process_time() - start
 
         return timed
 
