@@ -14,7 +14,7 @@ PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check --constra
 run: .stamps/all
 	$(BIN)/compliance up $(ARGS)
 
-test: lint mariadb .stamps/guard
+test: mariadb lint .stamps/guard
 	$(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS)
 
 # Outside `make test`: LocalStack is half a gigabyte, and a test takes it seconds.

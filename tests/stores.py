@@ -3,6 +3,7 @@
     database_url    an empty database, once on SQLite and once on MySQL
     empty_store     a Store on it, without tables
     store           a Store with every migration applied and no rows
+    store_url       its URL, for another process
     sqlite_url, mysql_url        an empty database of one kind only
     own_mariadb     a server that the test may stop, kill or configure
 
@@ -96,6 +97,14 @@ def empty_store(database_url: str) -> Iterator[Store]:
 @pytest.fixture
 def store(store_kind: str, request: pytest.FixtureRequest) -> Iterator[Store]:
     yield from request.getfixturevalue(f"migrated_{store_kind}")
+
+
+@pytest.fixture
+def store_url(store_kind: str, store: Store, tmp_path: Path, request: pytest.FixtureRequest) -> str:
+    """The database of `store`, for a process of its own."""
+    if store_kind == "sqlite":
+        return f"sqlite:///{tmp_path / 'compliance.db'}"
+    return str(request.getfixturevalue("mysql_template"))
 
 
 @pytest.fixture

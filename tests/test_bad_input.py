@@ -19,7 +19,6 @@ from typing import Any
 import httpx
 import pytest
 
-from compliance.server.storage.engine import open_store
 from tests.shell import Shell, Shells
 from tests.world import HOSTNAME, World, items, samples, standing
 
@@ -40,11 +39,9 @@ def test_a_wrong_key_is_refused_with_what_makes_a_right_one(world: World, machin
     assert len(items(world.reader, "hosts")) == 1, "the one of the fixture"
 
 
-def test_an_expired_key_is_refused_by_its_name(world: World, machine: Shells, keys, database_url):
-    store = open_store(database_url)
+def test_an_expired_key_is_refused_by_its_name(world: World, machine: Shells, keys, store):
     with store.session() as db:
         db.execute("UPDATE api_key SET expires_at = '2001-01-01 00:00:00.000'")
-    store.close()
     _, url = world.server.server()  # the other one may remember for some seconds that they were good
     host = machine("host", COMPLIANCE_SERVER=url)
     shown = host("agent", "send", "cpu", COMPLIANCE_KEY=keys["enroll"], code=4)

@@ -21,7 +21,8 @@ def of_job(reader: Shell, mark: str, *arguments: str) -> list[dict[str, Any]]:
     return [row for row in items(reader, "processes", "--all", *arguments) if mark in (row["arguments"] or "")]
 
 
-def test_from_a_host_to_a_report(world: World, job):
+def test_from_a_host_to_a_report(typed_world: World, job):
+    world = typed_world
     first, second = f"first-{world.web.folder}", f"second-{world.web.folder}"
     process = job(first)
     sent = world.web("agent", "send", "--all")
@@ -96,11 +97,10 @@ def test_filters_leave_out_what_was_not_asked_for(world: World, job):
     assert "'yesterdayish'" in world.reader("report", "hosts", "--at", "yesterdayish", code=2).err
 
 
-@pytest.mark.parametrize("name", ["ps", "users", "so-name", "so-version", "cpu"])
-def test_the_names_of_the_original_brief_can_be_sent_and_collected(world: World, name):
-    assert "applied" in world.web("agent", "send", name).out
-    shown = world.web("agent", "collect", name, "-o", "json")
-    assert json.loads(shown.out)
+def test_the_names_of_the_original_brief_can_be_sent_and_collected(world: World):
+    for name in ("ps", "users", "so-name", "so-version", "cpu"):
+        assert "applied" in world.web("agent", "send", name).out
+        assert json.loads(world.web("agent", "collect", name, "-o", "json").out)
 
 
 def test_status_says_how_it_stands_before_and_after(world: World, machine: Shells):

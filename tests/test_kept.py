@@ -17,7 +17,6 @@ from compliance import __version__
 from compliance.server.app import create_app
 from compliance.server.config import Config
 from compliance.server.enrollment import create_key
-from compliance.server.storage.engine import Store
 from compliance.wire.answers import CpuAnswer, HostAnswer, Page, Problem, ProcessAnswer, SessionAnswer
 from compliance.wire.codec import compress, decode_enrolled, decode_enrollment, decode_receipt, decode_report, encode
 
@@ -45,18 +44,10 @@ def called(case: tuple[str, dict[str, Any]]) -> str:
     return f"{case[0]} {case[1]['name']}"
 
 
-@pytest.fixture
-def database(store_kind: str, store: Store, tmp_path: Path, request: pytest.FixtureRequest) -> str:
-    """The URL of `store`."""
-    if store_kind == "sqlite":
-        return f"sqlite:///{tmp_path / 'compliance.db'}"
-    return str(request.getfixturevalue("mysql_template"))
-
-
 @pytest.mark.parametrize("version", VERSIONS)
-def test_a_released_agent_is_answered_as_it_was(version, database, store):
+def test_a_released_agent_is_answered_as_it_was(version, store, store_url):
     secrets = {role: asyncio.run(create_key(store, role, role)) for role in ("enroll", "read")}
-    with TestClient(create_app(Config(database=database))) as http:
+    with TestClient(create_app(Config(database=store_url))) as http:
         for kept in exchanges(version):
             path, body = kept["path"], kept["body"]
             if path.endswith("/enroll"):
