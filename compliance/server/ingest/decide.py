@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from msgspec import UNSET
+
 from compliance.server.ingest.contact import Contact
 from compliance.server.ingest.intervals import INTERVALS
 from compliance.server.storage.clock import to_ms, to_text
@@ -50,7 +52,9 @@ def decide(contact: Contact, report: Report, received_ms: int) -> Decision:
     if contact.knows_report(report_id):
         return Receipt(outcome="repeat", last=_hex(contact.report_id))
     follows = (bytes.fromhex(report.after) if report.after else None) == contact.report_id
-    if _is_suspicious(contact, report, follows, received_ms):
+    if not follows:
+        _remember_fork(contact, report, report_id)
+    elif _is_suspicious(contact, report, report_id, received_ms):
         _count_suspicion(contact, report, received_ms)
         if contact.refused_at is not None:
             return CloneFound(contact.refused_at)
@@ -67,17 +71,25 @@ def seen_ms(contact: Contact, report: Report, received_ms: int) -> int:
     return max(received_ms - waited, contact.seen_ms + 1, 0)
 
 
-def _is_suspicious(contact: Contact, report: Report, follows: bool, received_ms: int) -> bool:
-    """A fork: it follows a report that another one followed already. Or a boot that had ended goes on."""
-    if not follows:
-        told_before = contact.forked_by == bytes.fromhex(report.id)
-        return report.after is not None and contact.knows_report(bytes.fromhex(report.after)) and not told_before
-    return contact.left_boot(report.boot_id) and not _recently_forked(contact, received_ms, CLONE_WINDOW_MS)
+def _remember_fork(contact: Contact, report: Report, report_id: bytes) -> None:
+    """It follows a report that another one followed already: a fork, if it comes again and joins the chain.
+
+    Not yet counted: bytes that arrive late, when their agent has given them up, join nothing. A host that had to drop
+    reports forks nothing either: it cannot know that one of them was taken.
+    """
+    if report.after is not None and report.dropped is UNSET and contact.knows_report(bytes.fromhex(report.after)):
+        contact.forked_by = report_id
+
+
+def _is_suspicious(contact: Contact, report: Report, report_id: bytes, received_ms: int) -> bool:
+    """A fork that joins the chain, or a boot that had ended and goes on."""
+    again = contact.left_boot(report.boot_id) and not _recently_forked(contact, received_ms, CLONE_WINDOW_MS)
+    return again or contact.forked_by == report_id
 
 
 def _count_suspicion(contact: Contact, report: Report, received_ms: int) -> None:
     """A machine set back to an older disk forks once; two that share a token go on forking."""
-    contact.forked_by = bytes.fromhex(report.id)
+    contact.forked_by = None
     window = CLONE_WINDOW_MS
     if contact.left_boot(report.boot_id) and contact.interval_s is not None:
         window = max(window, TURNS_INTERVALS * contact.interval_s * 1000)

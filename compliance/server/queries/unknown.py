@@ -28,22 +28,25 @@ async def unknown(
 ) -> list[Unknown]:
     """For one host, or for all that there were (the first of them): what is unknown at the moment, or since one."""
     start = at if since is None else min(since, at)
+    # One host, or those that were not retired yet: the same whose rows are told.
+    only = (
+        ("h.id = ?", host_id) if host_id is not None else ("h.retired_at IS NULL OR h.retired_at > ?", to_text(start))
+    )
     horizon = await kept_from(store)
     found: list[Unknown] = []
     if horizon is not None and start < horizon:
         found.append(Unknown(host="*", hostname=None, kind=kind, since=None, until=horizon, reason="pruned"))
         start = horizon
     if start <= at:
-        rows = await _rows(store, kind, at, start, host_id)
+        rows = await _rows(store, kind, at, start, only)
         for _, of_host in groupby(rows, lambda row: row["id"]):
             found += _of_host(list(of_host), kind, at, start)
     return found[:MOST]
 
 
-async def _rows(store: Store, kind: Kind, at: int, start: int, host_id: int | None) -> list[Row]:
+async def _rows(store: Store, kind: Kind, at: int, start: int, only: tuple[str, int | str]) -> list[Row]:
     """A row for each host and gap; hosts without a gap have one row all the same."""
-    moment, begin = to_text(at), to_text(start)
-    only = "(h.retired_at IS NULL OR h.retired_at > ?)" if host_id is None else "h.id = ?"
+    moment, (where, which) = to_text(at), only
     return await store.raw(
         f"SELECT h.id, h.source, h.identity, h.retired_at, f.hostname, c.seen_at, c.interval_s, c.refused_at,"
         f" c.{kind}_looked_at AS looked_at, g.started_at, g.ended_at, g.reason,"
@@ -52,8 +55,8 @@ async def _rows(store: Store, kind: Kind, at: int, start: int, host_id: int | No
         " FROM host h JOIN host_contact c ON c.host_id = h.id"
         " LEFT JOIN host_fact f ON f.host_id = h.id AND f.first_seen_at <= ? AND f.ended_at > ?"
         " LEFT JOIN gap g ON g.host_id = h.id AND g.kind = ? AND g.started_at < ? AND g.ended_at > ?"
-        f" WHERE {only} ORDER BY h.id, g.started_at",
-        [moment, moment, kind, moment, begin, begin if host_id is None else host_id],
+        f" WHERE {where} ORDER BY h.id, g.started_at",
+        [moment, moment, kind, moment, to_text(start), which],
     )
 
 
@@ -114,7 +117,7 @@ async def gaps(store: Store, host_id: int, host: str, hostname: str | None, at: 
     rows = await store.raw(
         "SELECT kind, started_at, ended_at, reason FROM gap WHERE host_id = ? AND started_at <= ?"
         f" ORDER BY started_at DESC, kind LIMIT {most}",
-        [host_id, to_text(min(at, now_ms() + 1))],
+        [host_id, to_text(at)],
     )
     return [
         Unknown(

@@ -64,7 +64,7 @@ class HostContact(Table, tablename="host_contact", db=ENGINE):
 
     `recent` holds the last report ids and `boots` digests of the last boot ids, 16 bytes each, newest first. `*_state`
     is the digest of the rows kept, NULL when the next section has to be whole. `*_looked_at` is the last look that saw.
-    `forked_by` is the report that forked the chain last: a proxy that repeats it makes no second fork.
+    `forked_by` is a report that followed one which another had followed already: it forks the chain when it joins it.
     `agent` and `blind` (a digest of what was not seen) let an unchanged report be told without reading `host_boot`,
     `blind_spot` and `gap`.
     """

@@ -7,6 +7,7 @@ from compliance.server.ingest import decide as decisions
 from compliance.server.ingest.contact import REMEMBERED, Contact
 from compliance.server.ingest.decide import Apply, CloneFound
 from compliance.server.storage.clock import to_ms, to_text
+from compliance.wire.messages import Dropped, Receipt
 from tests.server.ingest.reporting import (
     HOUR,
     MINUTE,
@@ -131,9 +132,9 @@ def test_a_machine_set_back_to_an_older_disk_forks_once_and_goes_on(contact):
     follow(contact, report(first.id, cpu=sample()))
     rolled_back = report(first.id, processes=same(*ROWS))
     receipt = follow(contact, rolled_back)
-    assert (receipt.outcome, contact.forks, contact.forked_at) == ("wanted", 1, to_text(NOON))
+    assert (receipt.outcome, contact.forks) == ("wanted", 0)
     assert isinstance(follow(contact, report(receipt.last, id=rolled_back.id, processes=same(*ROWS))), Apply)
-    assert contact.refused_at is None
+    assert (contact.forks, contact.forked_at, contact.refused_at) == (1, to_text(NOON), None)
 
 
 def test_the_same_fork_told_again_is_one_fork(contact):
@@ -142,15 +143,38 @@ def test_the_same_fork_told_again_is_one_fork(contact):
     rolled_back = report(first.id, cpu=sample())
     for _ in range(3):
         assert decide(contact, rolled_back, NOON).outcome == "wanted"
+    receipt = decide(contact, rolled_back, NOON)
+    assert isinstance(follow(contact, report(receipt.last, id=rolled_back.id, cpu=sample())), Apply)
+    assert decide(contact, rolled_back, NOON).outcome == "repeat"
     assert (contact.forks, contact.refused_at) == (1, None)
 
 
+def test_reports_that_arrive_when_their_agent_has_given_them_up_fork_nothing(contact):
+    """Held up on the way until the spool, being full, had dropped them; nobody sends them again so that they follow."""
+    follow(contact, report(first.id, cpu=sample()))
+    for _ in range(3):
+        assert decide(contact, report(first.id, cpu=sample()), NOON).outcome == "wanted"
+    assert (contact.forks, contact.refused_at) == (0, None)
+
+
+def test_a_host_that_dropped_reports_forks_nothing(contact):
+    """One of them was taken, and the answer was lost: the next one follows the report before it."""
+    for _ in range(3):
+        before = contact.report_id.hex()
+        follow(contact, report(before, cpu=sample()))
+        dropped = Dropped(reports=1, reason="the spool was full")
+        said = report(before, dropped=dropped, cpu=sample())
+        receipt = decide(contact, said, NOON)
+        assert (receipt.outcome, receipt.last) == ("wanted", contact.report_id.hex())
+        assert isinstance(follow(contact, report(receipt.last, id=said.id, dropped=dropped, cpu=sample())), Apply)
+    assert (contact.forks, contact.refused_at) == (0, None)
+
+
 def fork(contact, received):
-    """A second machine with the same token reports from the state that both had, and is taken once it follows."""
-    decision = follow(contact, report(first.id, received, cpu=sample()), received)
-    if isinstance(decision, CloneFound):
-        return decision
-    return follow(contact, report(decision.last, received, cpu=sample()), received)
+    """A second machine with the same token reports from the state that both had; the decision when it then follows."""
+    said = report(first.id, received, cpu=sample())
+    receipt = follow(contact, said, received)
+    return follow(contact, report(receipt.last, received, id=said.id, cpu=sample()), received)
 
 
 def test_a_chain_that_forks_twice_in_an_hour_is_a_clone(contact):
@@ -180,14 +204,15 @@ def take_turns(contact, pause):
         boot, received = f"boot-{turn % 2 + 1}", NOON + turn * pause
         rows: dict[str, Any] = {"processes": whole(*ROWS), "sessions": whole()}
         interval = max(60, min(2 * pause // 1000, 86_400))
-        decision = follow(contact, report(last[boot], received, boot=boot, interval=interval, **rows), received)
+        told = report(last[boot], received, boot=boot, interval=interval, **rows)
+        decision = follow(contact, told, received)
+        if isinstance(decision, Receipt):
+            again = report(decision.last, received, id=told.id, boot=boot, interval=interval, **rows)
+            decision = follow(contact, again, received)
         said.append(decision)
         if isinstance(decision, CloneFound):
             break
-        if not isinstance(decision, Apply):
-            again = report(decision.last, received, boot=boot, interval=interval, **rows)
-            assert isinstance(follow(contact, again, received), Apply)
-            last[boot] = again.id
+        last[boot] = told.id
     return said
 
 

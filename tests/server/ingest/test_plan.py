@@ -15,6 +15,7 @@ from tests.server.ingest.reporting import (
     everything,
     failed,
     hostname,
+    new_id,
     process,
     same,
     sample,
@@ -139,12 +140,9 @@ def test_a_clones_reports_are_refused_from_the_second_fork_on(machine, rows, con
     first = machine.last
     machine.say(NOON + MINUTE, cpu=sample())
     for turn in range(2, 4):
-        machine.last = first
-        answer = machine.say(NOON + turn * MINUTE, cpu=sample())
-        if isinstance(answer, CloneFound):
-            break
-        machine.last = answer.last
-        machine.say(NOON + turn * MINUTE, cpu=sample())
+        machine.last, name = first, new_id()
+        machine.last = machine.say(NOON + turn * MINUTE, id=name, cpu=sample()).last
+        answer = machine.say(NOON + turn * MINUTE, id=name, cpu=sample())
     assert isinstance(answer, CloneFound)
     assert contact("forks") == (2,)
     before = rows.ask("SELECT COUNT(*) FROM cpu_sample")

@@ -1,6 +1,7 @@
 import asyncio
 
 from compliance.server.queries.host import host
+from compliance.server.storage import clock
 from tests.server.queries.rows import HOUR, NOON, host_key, text
 
 
@@ -61,3 +62,10 @@ def test_the_gaps_of_a_host_are_told_newest_first(store, rows):
         ("processes", NOON - 5 * HOUR, NOON - 4 * HOUR, "first"),
         ("os", None, NOON - 5 * HOUR, "before"),
     ]
+
+
+def test_gaps_are_told_up_to_the_moment_also_where_the_servers_clock_went_back(store, rows, monkeypatch):
+    monkeypatch.setattr(clock, "read", lambda: (NOON - 6 * HOUR) * 1_000_000)
+    number = rows.host(host_key(1), "web")
+    rows.gap(number, "processes", NOON - 2 * HOUR, NOON - HOUR, "before the clock went back")
+    assert [len(asked(store, "web", NOON - hours * HOUR).gaps) for hours in (3, 2, 0)] == [0, 1, 1]

@@ -130,6 +130,16 @@ def test_since_a_moment_before_the_horizon_it_is_told_that_some_was_pruned(store
     assert [one[3] for one in told(store, since=NOON - 2 * HOUR - 1)] == ["kept"]
 
 
+def test_since_a_moment_those_hosts_are_told_of_whose_rows_are_though_the_horizon_came_in_between(store, rows):
+    rows.host(host_key(1), "gone", seen=NOON - 8 * HOUR, retired=NOON - 6 * HOUR)
+    rows.put("horizon", id=1, kept_from=text(NOON - 5 * HOUR))
+    assert told(store, since=NOON - 7 * HOUR) == [
+        (None, None, NOON - 5 * HOUR, "pruned"),
+        ("gone", NOON - 8 * HOUR, None, "no report since"),
+    ]
+    assert [one[3] for one in told(store, since=NOON - 6 * HOUR)] == ["pruned"]
+
+
 def test_only_the_host_that_is_asked_about_is_told(store, rows):
     number = rows.host(host_key(1), "web-1", seen=NOON - HOUR)
     rows.host(host_key(2), "web-2", seen=NOON - HOUR)
