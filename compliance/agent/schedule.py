@@ -21,6 +21,8 @@ class Schedule:
         self.look_at = now + wait
         self.send_at = self.look_at
         """Infinite while nothing waits."""
+        self._paced = now
+        """No report goes before, while the server takes them."""
         self.failures = 0
 
     def next(self) -> float:
@@ -31,12 +33,14 @@ class Schedule:
         """A report was put on disk; the next look is due `every` seconds after this one was."""
         self.look_at = max(self.look_at + every, now)
         if math.isinf(self.send_at):
-            self.send_at = now
+            # The look after a backlog's last report may be near: the pace holds for it too.
+            self.send_at = max(now, self._paced)
 
     def sent(self, now: float, more: bool) -> None:
         """The server took one; `more` wait."""
         self.failures = 0
-        self.send_at = now + self.interval / PACE if more else math.inf
+        self._paced = now + self.interval / PACE
+        self.send_at = self._paced if more else math.inf
 
     def failed(self, now: float, asked: float | None) -> float:
         """It did not, and perhaps asked for a pause. Returns the seconds until the next try."""
