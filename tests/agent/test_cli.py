@@ -200,6 +200,25 @@ def test_sending_enrolls_first_where_it_has_a_server_and_a_key(
     assert open_pids(served.store) == accepted_pids(state)
 
 
+def test_a_host_that_is_enrolled_is_not_enrolled_at_each_send(call: Call, canned: Canned):
+    canned.answers = [
+        Answer(body=encode(Enrolled(id="0" * 32, name="x"))),
+        Answer(body=encode(Receipt(outcome="applied", last="1" * 32))),
+    ]
+    for _ in range(2):
+        assert call("send", "os", "--server", f"{canned.url}/", "--key", "k")[0] == 0
+    assert [path for path, _, _ in canned.asked] == ["/api/v1/enroll", "/api/v1/reports", "/api/v1/reports"]
+
+
+def test_bytes_that_are_no_text_silence_nothing(call: Call, enrolled: Served, state: Path):
+    with subprocess.Popen([b"/bin/sh", b"-c", b"read line", b"caf\xe9 \xff"], stdin=subprocess.PIPE) as child:
+        assert call("send", "ps")[0] == 0
+        with closing(Spool(state)) as spool:
+            (row,) = (row for row in spool.accepted()["processes"].values() if row.pid == child.pid)
+    assert row.arguments == r"/bin/sh -c 'read line' 'caf\xe9 \xff'"
+    assert open_pids(enrolled.store) == accepted_pids(state)
+
+
 def test_all_and_a_name_is_a_contradiction(call: Call):
     code, _, err = call("send", "--all", "ps")
     assert (code, err) == (2, "Error: Say --all or name what to send, not both.\n")

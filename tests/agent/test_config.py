@@ -275,6 +275,8 @@ def test_moved_to_another_server_a_host_keeps_who_it_is_and_tells_all_that_waits
         for table in ("process", "host_token", "host_contact", "gap", "host_boot", "blind_spot", "host"):
             db.execute(f"DELETE FROM {table}", [])
     moved = enroll(agent.folder, server, "http://127.0.0.1:2")
+    with agent.spool() as spool:
+        assert spool.note("last") is spool.note("accepted_at") is None  # by this one
     assert (moved.id, moved.token, moved.server) == (agent.identity.id, agent.identity.token, "http://127.0.0.1:2")
     assert [one.outcome for one in agent.drain()] == ["applied"]
     assert server.processes() == {(2, 7, "sh"), (3, 7, "sh")}

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import copy
+import shutil
 import sqlite3
 import subprocess
 from contextlib import closing
 from pathlib import Path
 
+import httpx
 import pytest
 
 from compliance.agent import config as configs
@@ -169,6 +172,8 @@ def test_reports_dropped_from_a_full_spool_are_told_and_the_next_goes_whole(serv
     told = [heard.dropped for heard in server.heard if heard.dropped]
     assert {(dropped.reports, dropped.reason) for dropped in told} == {(10 - left, "the spool was full")}
     assert server.heard[-left].dropped  # the first of those left, and only that
+    assert isinstance(server.heard[-left].sections.processes, Whole)
+    assert len(server.heard) == 1 + left  # nobody had to ask for it
     assert server.gaps() == [f"{10 - left} reports were lost: the spool was full"]
     assert server.processes() == agent.accepted() == {(11, 7, "sh"), (1, 7, "sh")}
     assert agent.send(processes=[process(1)], sessions=[session("ana")]) == ["applied"]
@@ -177,13 +182,13 @@ def test_reports_dropped_from_a_full_spool_are_told_and_the_next_goes_whole(serv
 
 def test_a_report_that_the_server_finds_malformed_is_set_aside_and_the_next_one_says_so(agent: Agent, server: Server):
     agent.send(processes=[process(1)])
-    twice = agent.take(processes=[process(5, ticks=1), process(5, ticks=2)])
-    agent.take(processes=[process(1), process(6)])
+    twice = agent.take(processes=[process(1), process(4), process(5, ticks=1), process(5, ticks=2)])
+    agent.take(processes=[process(1), process(4), process(6)])
     sent = agent.drain()
     assert [one.outcome for one in sent] == ["set aside", "applied"]
-    assert sent[0].note == "processes.started[1].pid: it comes twice in one report"
+    assert sent[0].note == "processes.started[2].pid: it comes twice in one report"
     assert [path.stem for path in (agent.folder / "rejected").iterdir()] == [twice.id]
-    assert server.processes() == agent.accepted() == {(1, 7, "sh"), (6, 7, "sh")}
+    assert server.processes() == agent.accepted() == {(1, 7, "sh"), (4, 7, "sh"), (6, 7, "sh")}
     assert server.gaps() == ["1 reports were lost: the server refused one: " + sent[0].note]
     with agent.spool() as spool:
         assert spool.untold()[0] == 0
@@ -199,6 +204,41 @@ def test_what_says_nothing_about_the_report_itself_keeps_it(canned: Canned, fold
             drain(spool, Transport(client), mint(), [])
         assert spool.waiting() == 2
     assert len(canned.asked) == 1
+
+
+def test_a_server_that_takes_too_long_keeps_the_report_too(canned: Canned, folder: Path):
+    canned.answers = [Answer(body=None)]
+    with closing(Spool(folder)) as spool, closing(make_client(canned.url)) as client:
+        client.timeout = httpx.Timeout(0.2)
+        report = report_of(snapshot(processes=[process(1)]), spool, "0" * 32)
+        spool.add(report)
+        with pytest.raises(Unreachable, match="did not answer in time"):
+            drain(spool, Transport(client), mint(), [])
+        assert spool.first() == report
+
+
+def test_two_machines_with_one_identity_are_refused_and_lose_nothing(agent: Agent, server: Server, tmp_path: Path):
+    """A disk that was copied after its agent had enrolled: both go on from there, each with its own boot."""
+    agent.send(processes=[process(1)])
+    shutil.copytree(agent.folder, tmp_path / "clone")
+    clone = copy.copy(agent)
+    clone.folder = tmp_path / "clone"
+    for number in range(2, 4):
+        agent.take(processes=[process(number)])
+        clone.take("boot-of-the-clone", processes=[process(number, "vi")])
+    with pytest.raises(Refused, match="Two machines report with this host's identity") as error:
+        for _ in range(3):
+            agent.drain()
+            clone.drain()
+            agent.take(processes=[process(9)])
+            clone.take("boot-of-the-clone", processes=[process(9, "vi")])
+    assert "agent enroll --anew" in str(error.value)
+    for machine in (agent, clone):
+        kept = machine.waiting()
+        with pytest.raises(Refused):
+            machine.drain()
+        assert machine.waiting() == kept
+    assert clone.waiting()
 
 
 def test_a_server_that_wants_the_same_again_and_again_is_left_alone_after_three_tries(canned: Canned, folder: Path):
@@ -256,6 +296,14 @@ def test_each_kind_goes_whole_once_a_day_whenever_it_is_looked_at(agent: Agent, 
     assert form(agent.take(processes=[process(1)]), "processes") == "Whole"
     assert set(agent.send(processes=[process(1)])) == {"applied"}
     assert server.corrections() == 0
+
+
+def test_what_happens_in_between_does_not_put_the_daily_whole_off(agent: Agent):
+    forms = []
+    for number in range(4 * 24):
+        agent.taken_at += 60 * MINUTE
+        forms.append(type(agent.take(processes=[process(number)]).sections.processes))
+    assert [4, 5].count(forms.count(Whole)) == 1
 
 
 def test_the_hour_of_the_whole_reports_is_spread_over_the_hosts():

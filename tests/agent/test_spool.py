@@ -157,9 +157,10 @@ def test_a_loss_is_told_until_the_server_has_heard_of_it_and_counted_for_ever(sp
     assert spool.note("dropped") == spool.note("set_aside") == 2
 
 
-def test_a_refused_report_can_be_looked_at_by_its_owner_only(spool: Spool):
+@pytest.mark.parametrize("umask", [0, 0o777])
+def test_a_refused_report_can_be_looked_at_by_its_owner_only(spool: Spool, umask: int):
     report = take(spool, 1, process(1))
-    before = os.umask(0)
+    before = os.umask(umask)
     try:
         spool.reject(report, "no")
     finally:
