@@ -58,10 +58,12 @@ def test_every_moment_is_answered_as_a_model_that_kept_everything_answers(sqlite
     assert [trouble for trouble in TROUBLES if not reached[trouble]] == []
 
 
-@pytest.mark.usefixtures("migrated_mysql")
-def test_every_moment_is_answered_so_on_mysql_too(mysql_template):
-    store = open_store(mysql_template)
-    keys = new_keys(store)
-    store.close()
+@pytest.fixture
+def empty_mysql(migrated_mysql):
+    yield from migrated_mysql
+
+
+def test_every_moment_is_answered_so_on_mysql_too(mysql_template, empty_mysql):
+    keys = new_keys(empty_mysql)
     template = MysqlPlace(mysql_template).copy()
     reached_by("mysql", lambda folder: Server(MysqlPlace(mysql_template, template), *keys))
