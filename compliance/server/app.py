@@ -34,7 +34,7 @@ from compliance.server.routes import (
 )
 from compliance.server.routes.health import Readiness
 from compliance.server.routes.schema import SECURITY, Description, SchemaPage
-from compliance.server.serving import hear_ctrl_c
+from compliance.server.serving import end_with_the_supervisor, hear_ctrl_c
 from compliance.server.storage.engine import Store, open_store
 from compliance.server.storage.migrate import migrate
 from compliance.server.storage.migrations import MIGRATIONS
@@ -107,6 +107,7 @@ def _open(database: str) -> Store:
 def from_environment() -> ASGIApp:
     """What each worker process starts: `compliance server run` leaves the settings in the environment."""
     hear_ctrl_c()  # uvicorn's handlers stand by now
+    end_with_the_supervisor()
     return in_a_sentence(create_app(Config(database=os.environ["COMPLIANCE_DATABASE"])))
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import errno
+import multiprocessing
 import os
 import signal
 import socket
 import ssl
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -152,6 +154,18 @@ def hear_ctrl_c() -> None:
     """From here on this process, or one that was started while it did not, hears SIGINT; one that waited comes now."""
     if hasattr(signal, "pthread_sigmask"):
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+
+
+def end_with_the_supervisor() -> None:
+    """A worker whose supervisor was killed would go on alone, on a port that the next start needs: it ends as well."""
+    supervisor = multiprocessing.parent_process()
+    if supervisor is not None:
+
+        def wait() -> None:
+            supervisor.join()
+            os.kill(os.getpid(), signal.SIGTERM)
+
+        threading.Thread(target=wait, name="supervisor", daemon=True).start()
 
 
 def serve(server: uvicorn.Server, sock: socket.socket) -> None:

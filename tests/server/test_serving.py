@@ -154,6 +154,15 @@ def test_two_workers_that_get_the_same_report_at_once_apply_it_once(served, pair
         assert db.query("SELECT MAX(forks) FROM host_contact") == [(0,)]
 
 
+def test_workers_end_with_a_supervisor_that_was_killed(served, pair):
+    url, running, workers = pair
+    running.process.kill()
+    running.process.wait()
+    psutil.wait_procs([psutil.Process(pid) for pid in workers if psutil.pid_exists(pid)], timeout=60)
+    assert not [pid for pid in workers if psutil.pid_exists(pid)]
+    serving.bind(Listening(port=int(url.rpartition(":")[2]))).close()
+
+
 def test_a_worker_that_was_killed_is_replaced(served, pair):
     url, running, workers = pair
     machine = Machine(served)
